@@ -1,0 +1,125 @@
+/* internal.h: what the files of core share: a context with its buffers, its queue and the text of its last error. */
+#ifndef TSR_INTERNAL_H
+#define TSR_INTERNAL_H
+#include <pthread.h>
+#include "core.h"
+
+enum {
+  TSR_CONTEXTS = 256,         /* open at once */
+  TSR_MAX_THREADS = 256,      /* of one context */
+  TSR_TEXT_BYTES = 512,       /* longest error text */
+  TSR_QUEUE_OPS = 4096,       /* operations encoded or queued */
+  TSR_QUEUE_BATCHES = 4096,   /* submitted and not passed; the endings of so many are remembered */
+  TSR_TRACE_RECORDS = 16384
+};
+
+/* ---- buffers: handle = slot | generation << 20 ---- */
+
+enum { TSR_SLOT_BITS = 20, TSR_SLOTS = 1 << TSR_SLOT_BITS, TSR_GENERATIONS = 1 << 12 };
+
+/* Memory of tsr_alloc. It outlives its handle until operation number `after` has passed. */
+typedef struct tsr_memory {
+  void *base;
+  size_t bytes;
+  uint64_t after;
+  struct tsr_memory *next;
+} tsr_memory;
+
+typedef struct {
+  unsigned char *base;
+  uint64_t bytes;
+  tsr_memory *owned;            /* NULL: the caller's memory */
+  uint32_t generation, next;    /* next in the free list */
+  bool live;
+} tsr_slot;
+
+/* Changed by the owner of the context only, hence without a lock. */
+typedef struct {
+  tsr_slot *slot;
+  uint32_t count, capacity;     /* slots used so far, slots allocated */
+  uint32_t free_first, free_last;
+} tsr_buffers;
+
+/* ---- queue ---- */
+
+typedef struct {
+  uint64_t last;                /* number of its last operation */
+  uint32_t mode;
+  int32_t status;               /* how it ended */
+  atomic_uint canceled;
+} tsr_batch;
+
+/* Operations and batches are numbered from 1 and lie in rings at number % size. */
+typedef struct {
+  pthread_mutex_t lock;         /* of everything below but `encoded` and `ops` */
+  pthread_cond_t work, passing; /* told to the queue's thread; told to those who wait for a batch */
+  pthread_t thread;
+  bool started, closing;
+  tsr_op *ops;
+  uint64_t encoded;             /* the owner's */
+  _Atomic uint64_t executed;    /* operations that have passed */
+  tsr_batch *batches;
+  uint64_t submitted, passed;   /* batches */
+  double *trace;
+  uint64_t traced, fetched;     /* records written and moved out */
+  tsr_memory *released;         /* freed by their handles, still to be let go */
+} tsr_queue;
+
+typedef struct {
+  uint32_t id;
+  uint64_t owner;               /* the thread, as tsr_self tells */
+  atomic_bool dead;             /* after TSR_E_DEVICE */
+  const tsr_engine *engine;
+  tsr_run run;
+  tsr_buffers buffers;
+  tsr_queue queue;
+  char text[TSR_TEXT_BYTES];
+} tsr_context;
+
+/* ---- error.c ---- */
+
+/* Keeps the text where the calling thread finds it by tsr_error (context NULL: there is none) and returns status. */
+int32_t tsr_fail(tsr_context *context, int32_t status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- context.c ---- */
+
+/* A number of the calling thread that no other thread gets, ever. */
+uint64_t tsr_self(void);
+/* The context for its owner; others get TSR_E_THREAD. */
+int32_t tsr_enter(uint32_t id, tsr_context **context);
+/* The context for any thread; it stays until tsr_leave. */
+int32_t tsr_visit(uint32_t id, tsr_context **context);
+void tsr_leave(tsr_context *context);
+
+/* ---- buffer.c ---- */
+
+void tsr_memory_free(tsr_memory *memory);
+void tsr_buffers_close(tsr_buffers *buffers);
+/* The live slot of a handle, or NULL. */
+const tsr_slot *tsr_buffer(const tsr_context *context, uint32_t handle);
+
+/* ---- view.c ---- */
+
+size_t tsr_element_bytes(uint32_t type);
+/* Resolves the view `name` of operation `op`: handle, bounds, reserved words. */
+int32_t tsr_resolve(tsr_context *context, const char *op, const char *name, const uint32_t *words, tsr_view *view);
+/* Whether two views share a byte. */
+bool tsr_overlap(const tsr_view *a, const tsr_view *b);
+
+/* Rows and columns of the operand, its transpose taken. */
+static inline size_t tsr_rows(const tsr_view *v) { return v->trans ? v->cols : v->rows; }
+static inline size_t tsr_cols(const tsr_view *v) { return v->trans ? v->rows : v->cols; }
+
+/* ---- queue.c ---- */
+
+int32_t tsr_queue_open(tsr_queue *queue);
+/* Cancels everything submitted; nothing can be submitted any more. */
+void tsr_queue_stop(tsr_queue *queue);
+/* After tsr_queue_stop, or when nothing was ever submitted: waits for the queue's thread and frees all. */
+void tsr_queue_close(tsr_queue *queue);
+/* Waits until everything submitted has passed. */
+void tsr_queue_idle(tsr_queue *queue);
+/* Lets memory go once everything encoded so far has passed. */
+void tsr_queue_release(tsr_queue *queue, tsr_memory *memory);
+
+#endif

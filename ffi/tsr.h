@@ -1,0 +1,224 @@
+/* tsr.h: the contract between JavaScript and every native library of Tesserae (CPU, Metal, vendor engines).
+ *
+ * Storage    row-major: A(i,j) lies at offset + i*ld + j, counted in elements. A view is a descriptor of twelve u32
+ *            (below).
+ * Pointers   belong to the caller and are touched only during the call; the one exception is the memory given to
+ *            tsr_wrap, used until tsr_free of its handle has passed the queue.
+ * Handles    u32: slot in the low 20 bits, generation in the high 12; 0 is never valid. A stale handle is
+ *            TSR_E_HANDLE.
+ * Order      one in-order queue a context. An operation validates, is encoded and returns; tsr_submit starts what
+ *            was encoded.
+ * Threads    a context belongs to the thread that opened it, others get TSR_E_THREAD; tsr_wait, tsr_poll and
+ *            tsr_cancel are free.
+ * Errors     every function but tsr_abi returns TSR_OK or a negative TSR_E_*; tsr_error tells operation, shapes and
+ *            value. A call that fails encodes nothing and changes nothing.
+ * Overlap    of an output with any other operand is TSR_E_ALIAS unless the operation says that it works in place.
+ * Numbers    alpha = 0: A and B are not read. beta = 0: C is not read, so it may hold NaN. Numerical failure is
+ *            data (`info`, LAPACK's meaning, 0 = none). No fast-math and no float atomics: same input, library,
+ *            device, instruction set and tile give the same bits, for any number of threads.
+ * Empty      views with no rows or no columns are legal everywhere; their buffer may be 0.
+ * Never      reads the environment, prints, exits, calls back, or keeps a pointer.
+ */
+#ifndef TSR_H
+#define TSR_H
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define TSR_API __attribute__((visibility("default")))
+#else
+#define TSR_API
+#endif
+
+#define TSR_ABI 1u
+
+/* Status. */
+enum {
+  TSR_OK = 0,
+  TSR_E_ARGUMENT = -1,    /* a scalar, flag or reserved field has no meaning */
+  TSR_E_HANDLE = -2,      /* unknown, stale or freed buffer */
+  TSR_E_CONTEXT = -3,     /* unknown or closed context */
+  TSR_E_MEMORY = -4,      /* not enough memory; nothing was allocated */
+  TSR_E_DEVICE = -5,      /* the device failed; the context is dead */
+  TSR_E_UNSUPPORTED = -6, /* this library lacks the engine, tile, type, or device */
+  TSR_E_THREAD = -7,      /* the context belongs to another thread */
+  TSR_E_ALIAS = -8,       /* an output overlaps another operand */
+  TSR_E_SHAPE = -9,       /* operands do not conform */
+  TSR_E_BOUNDS = -10,     /* a view reaches beyond its buffer, or ld < cols */
+  TSR_E_TYPE = -11,       /* an element type the operation does not take there */
+  TSR_E_CANCELED = -12,   /* the ticket was cancelled; its outputs are undefined */
+  TSR_E_TIMEOUT = -13,    /* tsr_wait gave up; the work goes on */
+  TSR_E_ABI = -14,        /* tsr_open was given another TSR_ABI */
+  TSR_E_FULL = -15        /* no slot left: contexts, buffers or queued work */
+};
+
+/* Element types. DF32 is an unevaluated pair hi + lo of f32 (devices without f64). */
+enum { TSR_F32 = 0, TSR_F64 = 1, TSR_DF32 = 2, TSR_U32 = 3 };
+
+/* View: twelve u32 (TSR_VIEW_WORDS). rows, cols and ld are as stored; with trans = 1 the operand is the transpose
+ * of that. batch must be 1, the batch stride and flags 0, until an operation says otherwise. */
+enum {
+  TSR_VIEW_BUFFER = 0, TSR_VIEW_ROWS = 1, TSR_VIEW_COLS = 2, TSR_VIEW_LD = 3, TSR_VIEW_OFFSET_LOW = 4,
+  TSR_VIEW_OFFSET_HIGH = 5,
+  TSR_VIEW_TRANS = 6, TSR_VIEW_TYPE = 7, TSR_VIEW_BATCH = 8, TSR_VIEW_STRIDE_LOW = 9, TSR_VIEW_STRIDE_HIGH = 10,
+  TSR_VIEW_FLAGS = 11, TSR_VIEW_WORDS = 12
+};
+
+/* Options of an operation: eight u32 (TSR_OPTION_WORDS); reserved words are 0. All zero: the documented defaults.
+ * engine     TSR_TILED (own kernels), TSR_BLAS, TSR_MLX.
+ * tile       the kernel to use (TSR_TILE_*); TSR_TILE_DEFAULT lets the library choose by shape. tsr_trace tells
+ *            what ran.
+ * chain      longest chain of float32 additions: 0 is the library's own (tsr_info "chain", at most 256), 32 the
+ *            short form for use inside factorisations. Chains are combined pairwise or in higher precision, so the
+ *            error of a product is at most (chain + ceil(log2(ceil(K/chain))) + 2) * 2^-24 * |A||B|.
+ * predicate  a buffer of u32 (0: none) and the index in it; where that word is 0 when its turn comes the operation
+ *            does nothing. */
+enum {
+  TSR_OPTION_ENGINE = 0, TSR_OPTION_TILE = 1, TSR_OPTION_CHAIN = 2, TSR_OPTION_PREDICATE = 3,
+  TSR_OPTION_PREDICATE_INDEX = 4,
+  TSR_OPTION_WORDS = 8
+};
+enum { TSR_TILED = 0, TSR_BLAS = 1, TSR_MLX = 2 };
+
+/* Tiles of the CPU library. REFERENCE is the plain loop that specifies the operation, offered for every operation.
+ * The others are ways through a product: SMALL works in place, PACKED copies both operands into panels, TALL keeps
+ * a tall A in place (A*V, few columns), INNER splits a long K and adds the parts in a fixed order (A'B, few rows
+ * and columns), GEMV one column. */
+enum {
+  TSR_TILE_DEFAULT = 0, TSR_TILE_REFERENCE = 1, TSR_TILE_SMALL = 2, TSR_TILE_PACKED = 3, TSR_TILE_TALL = 4,
+  TSR_TILE_INNER = 5,
+  TSR_TILE_GEMV = 6
+};
+
+/* Devices and instruction sets for tsr_open. TSR_ISA_BEST is chosen by CPUID at run time. */
+enum { TSR_DEVICE_CPU = 0, TSR_DEVICE_METAL = 1 };
+enum { TSR_ISA_BEST = 0, TSR_ISA_PORTABLE = 1, TSR_ISA_AVX2 = 2, TSR_ISA_AVX512 = 3, TSR_ISA_NEON = 4 };
+
+/* Configuration for tsr_open: eight u32 (TSR_CONFIG_WORDS). threads 0: one for each processor this process may use. */
+enum { TSR_CONFIG_ABI = 0, TSR_CONFIG_DEVICE = 1, TSR_CONFIG_ISA = 2, TSR_CONFIG_THREADS = 3, TSR_CONFIG_WORDS = 8 };
+
+/* uplo, side and diag are BLAS's; uplo names the triangle of the matrix as stored. */
+enum { TSR_FULL = 0, TSR_LOWER = 1, TSR_UPPER = 2 };
+enum { TSR_LEFT = 0, TSR_RIGHT = 4 };
+enum { TSR_NON_UNIT = 0, TSR_UNIT = 8 };
+
+/* How tsr_scale uses the numbers s_j: as factors, or by their binary exponents (exact): NORMALIZE brings a column
+ * whose largest absolute value is s_j into [1/2, 1), RESTORE undoes that. s_j = 0 leaves the column alone. */
+enum { TSR_MULTIPLY = 0, TSR_NORMALIZE = 1, TSR_RESTORE = 2 };
+
+enum { TSR_UNIFORM = 0, TSR_NORMAL = 1 };
+
+/* How tsr_submit starts the encoded work: on the queue's thread, or in the calling thread once the queue is idle. */
+enum { TSR_QUEUED = 0, TSR_INLINE = 1 };
+
+/* Words of one tsr_trace record (f64): number of the operation (they count from 1 in each context), tile that ran
+ * (0: skipped by its predicate or cancelled), seconds from start to end on the device, 0. */
+enum { TSR_TRACE_NUMBER = 0, TSR_TRACE_TILE = 1, TSR_TRACE_SECONDS = 2, TSR_TRACE_WORDS = 4 };
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- library ---- */
+
+/* TSR_ABI of the library. */
+TSR_API uint32_t tsr_abi(void);
+/* Opens a device: config as above, the context to ctx. */
+TSR_API int32_t tsr_open(const uint32_t *config, uint32_t *ctx);
+/* Cancels what runs, waits for it, frees every buffer and thread of the context. */
+TSR_API int32_t tsr_close(uint32_t ctx);
+/* JSON text about the context, NUL-terminated: device, kind, isa, threads, chain, page, tiles, cores. */
+TSR_API int32_t tsr_info(uint32_t ctx, char *text, uint32_t capacity);
+/* Text of the last error of the context, NUL-terminated, cut to capacity; ctx 0: of the calling thread's last
+ * failed call that had no valid context. */
+TSR_API int32_t tsr_error(uint32_t ctx, char *text, uint32_t capacity);
+
+/* ---- memory ---- */
+
+/* Number of bytes from memory up to the next page boundary, to skip. Needs no context. */
+TSR_API int32_t tsr_align(const void *memory, uint32_t *skip);
+/* Library-owned memory, zeroed, aligned to a page; bytes = low + 2^32 high. */
+TSR_API int32_t tsr_alloc(uint32_t ctx, uint32_t bytes_low, uint32_t bytes_high, uint32_t *buffer);
+/* A handle for caller-owned memory, which stays the caller's; it must not move or end before tsr_free has passed
+ * the queue. */
+TSR_API int32_t tsr_wrap(uint32_t ctx, void *memory, uint32_t bytes_low, uint32_t bytes_high, uint32_t *buffer);
+/* Ends a handle at once; its memory is let go when the work encoded before this call has passed. */
+TSR_API int32_t tsr_free(uint32_t ctx, uint32_t buffer);
+/* Copies the rows of source (leading dimension ld, element type of A) into A, after the queue is idle. A is not
+ * transposed. */
+TSR_API int32_t tsr_write(uint32_t ctx, const uint32_t *A, const void *source, uint32_t ld);
+/* Copies A into the rows of target, after the queue is idle; submits nothing: what is encoded and not submitted has
+ * not run. */
+TSR_API int32_t tsr_read(uint32_t ctx, const uint32_t *A, void *target, uint32_t ld);
+
+/* ---- queue ---- */
+
+/* Starts what was encoded; mode is TSR_QUEUED or TSR_INLINE. Tickets count up from 1. */
+TSR_API int32_t tsr_submit(uint32_t ctx, uint32_t mode, uint32_t *ticket);
+/* done = 1 when the ticket has passed. Never waits. TSR_E_CANCELED or TSR_E_DEVICE when that is how it ended. */
+TSR_API int32_t tsr_poll(uint32_t ctx, uint32_t ticket, uint32_t *done);
+/* Waits until the ticket has passed, at most so many seconds. */
+TSR_API int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds);
+/* Asks a ticket to stop; running loops see it within milliseconds. A ticket that has passed is left alone. */
+TSR_API int32_t tsr_cancel(uint32_t ctx, uint32_t ticket);
+/* Moves the records of finished operations (TSR_TRACE_WORDS doubles each) out of a ring of 16384, at most capacity
+ * of them. */
+TSR_API int32_t tsr_trace(uint32_t ctx, double *records, uint32_t capacity, uint32_t *count);
+
+/* ---- operations ---- */
+
+/* A = off outside the diagonal, diag on it; LOWER and UPPER: only the strict triangle gets off, and the diagonal
+ * diag. NaN as diag leaves the diagonal alone. A may be transposed. */
+TSR_API int32_t tsr_laset(uint32_t ctx, uint32_t uplo, double off, double diag, const uint32_t *A,
+                          const uint32_t *options);
+/* B = alpha A + beta B. Both may be transposed; f32, or one or both f64 (rounded once on the way out). */
+TSR_API int32_t tsr_geadd(uint32_t ctx, double alpha, const uint32_t *A, double beta, const uint32_t *B,
+                          const uint32_t *options);
+/* C = alpha A B + beta C. A and B are f32. C f32: chains as the options say. C f64: products exact, sums in float64
+ * or better than 2^-44. C may be transposed. */
+TSR_API int32_t tsr_gemm(uint32_t ctx, double alpha, const uint32_t *A, const uint32_t *B, double beta,
+                         const uint32_t *C, const uint32_t *options);
+/* C = alpha A A' + beta C on one triangle of C, square; the other is not touched. C f32 or f64 as in gemm. */
+TSR_API int32_t tsr_syrk(uint32_t ctx, uint32_t uplo, double alpha, const uint32_t *A, double beta, const uint32_t *C,
+                         const uint32_t *options);
+/* B = alpha inv(A) B (LEFT) or alpha B inv(A) (RIGHT) in place, A triangular. flags = uplo | side | diag. A and B
+ * may be transposed. */
+TSR_API int32_t tsr_trsm(uint32_t ctx, uint32_t flags, double alpha, const uint32_t *A, const uint32_t *B,
+                         const uint32_t *options);
+/* A = L L' in place: reads and writes the lower triangle only. info (u32, 1x1): where it is not 0 on entry nothing
+ * is done; the first pivot j (from 1) that is not > 0 writes base + j, and L is right in the columns before it. */
+TSR_API int32_t tsr_potrf(uint32_t ctx, const uint32_t *A, const uint32_t *info, uint32_t base,
+                          const uint32_t *options);
+/* S (f32, 1 x cols) = max |a_ij| of each column, NaN counted as Inf. info (u32, 1x2) = row, column (from 1) of the
+ * first NaN or Inf in row-major order, 0 0 where there is none. A may be transposed. */
+TSR_API int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info,
+                            const uint32_t *options);
+/* A(:,j) = A(:,j) * s_j, or by its exponent (TSR_NORMALIZE, TSR_RESTORE), in place. S is 1 x cols, or 1x1 for all
+ * columns. A may be transposed. */
+TSR_API int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *options);
+/* One certified panel of block Gram-Schmidt, in place: W (m x b, b <= 128) becomes W T^-1 with nearly orthonormal
+ * columns, T (b x b) upper triangular with T_jj >= 0. Gram matrix and Cholesky in float64 or df32, columns scaled
+ * to unit length, pivots guarded by the shift 2^-38; the triangular solve row by row in float32, so that an exactly
+ * dependent column ends as 0 or as rounding noise (in higher precision the shift would keep it parallel to the
+ * others). A column is dead when it is 0, when it entered not longer than floor, or when its distance from the span
+ * of those before it, as a unit column, is at most floor: T_jj = 0 and random numbers of length about 1 in W, from
+ * seed. info (u32, 1x2): 1 when the certificate failed (Gram matrix further than 1/2 from I, a dead column, or a
+ * column that entered shorter than sqrt(1/2)), so that this word is the predicate of another pass; the number of
+ * dead columns. */
+TSR_API int32_t tsr_orth(uint32_t ctx, const uint32_t *W, const uint32_t *T, const uint32_t *info, double floor,
+                         uint32_t seed,
+                         const uint32_t *options);
+/* R = B - A X with float64 accumulation. A, X, B f32; R f32 (rounded once) or f64. R may be B: in place. */
+TSR_API int32_t tsr_resid(uint32_t ctx, const uint32_t *A, const uint32_t *X, const uint32_t *B, const uint32_t *R,
+                          const uint32_t *options);
+/* A(i,j) = random number, a pure function of seed, i and j: Philox 4x32-10, key = seed, counter = (i, floor(j/4),
+ * distribution, 0), word j mod 4. UNIFORM: (word >> 8) * 2^-24 in [0,1). NORMAL: inverse of the normal distribution
+ * (Wichura's AS 241 PPND7, own log, every step one correctly rounded float32 operation), so the bits are the same
+ * on every machine. */
+TSR_API int32_t tsr_rand(uint32_t ctx, uint32_t distribution, uint32_t seed_low, uint32_t seed_high,
+                         const uint32_t *A,
+                         const uint32_t *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
