@@ -1,0 +1,274 @@
+/* elementwise.c: laset, geadd, colstat, scale and rand by blocks of the stored matrix. The blocks are independent and every element is
+ * computed as in the reference, so the bits do not depend on the number of threads. */
+#include "elementwise.h"
+#include <math.h>
+#include <string.h>
+#include "pool.h"
+#include "random.h"
+#include "reference.h"
+
+/* ---- blocks ---- */
+
+/* Elements of a block: a few ten microseconds of work, so that a cancelled run ends soon. */
+enum { BLOCK = 1 << 15, BLOCK_COLS = 1 << 13 };
+
+/* Rows [i0, i1) and columns [j0, j1) of the matrix as stored. */
+typedef struct {
+  size_t i0, i1, j0, j1;
+} block;
+
+typedef void (*block_task)(const tsr_op *op, const void *data, block b);
+
+typedef struct {
+  const tsr_run *run;
+  const tsr_op *op;
+  const void *data;
+  block_task task;
+  size_t rows, cols, block_rows, block_cols;
+} grid;
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+static size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
+
+static void run_block(void *context, size_t index, uint32_t worker) {
+  const grid *g = context;
+  (void)worker;
+  if (tsr_canceled(g->run)) return;
+  size_t across = parts(g->cols, g->block_cols), i = index / across * g->block_rows, j = index % across * g->block_cols;
+  g->task(g->op, g->data, (block){i, smaller(i + g->block_rows, g->rows), j, smaller(j + g->block_cols, g->cols)});
+}
+
+/* Calls the task for each block of v, blocks at most so many columns wide. */
+static void over_blocks(tsr_run *run, const tsr_op *op, const tsr_view *v, size_t widest, block_task task, const void *data) {
+  run->tile = TSR_TILE_SMALL;
+  if (v->rows == 0 || v->cols == 0) return;
+  grid g = {run, op, data, task, v->rows, v->cols, 0, smaller(v->cols, widest)};
+  g.block_rows = smaller(v->rows, parts(BLOCK, g.block_cols));
+  size_t count = parts(g.rows, g.block_rows) * parts(g.cols, g.block_cols);
+  if (count == 1) run_block(&g, 0, 0);
+  else tsr_pool_run(run->pool, count, run_block, &g);
+}
+
+/* ---- laset ---- */
+
+static void fill(const tsr_view *A, size_t i, size_t j0, size_t j1, double x) {
+  if (A->type == TSR_F64) {
+    for (size_t j = j0; j < j1; j++) ((double *)A->data)[i * A->ld + j] = x;
+  } else if (A->type == TSR_F32) {
+    for (size_t j = j0; j < j1; j++) ((float *)A->data)[i * A->ld + j] = (float)x;
+  } else {
+    for (size_t j = j0; j < j1; j++) ((uint32_t *)A->data)[i * A->ld + j] = (uint32_t)x;
+  }
+}
+
+static void laset_block(const tsr_op *op, const void *data, block b) {
+  (void)data;
+  for (size_t i = b.i0; i < b.i1; i++) {
+    size_t before = i < b.j0 ? b.j0 : smaller(i, b.j1), after = i + 1 < b.j0 ? b.j0 : smaller(i + 1, b.j1);
+    if (op->flags != TSR_UPPER) fill(&op->v[0], i, b.j0, before, op->alpha);
+    if (!isnan(op->beta)) fill(&op->v[0], i, before, after, op->beta);
+    if (op->flags != TSR_LOWER) fill(&op->v[0], i, after, b.j1, op->alpha);
+  }
+}
+
+int32_t tsr_elementwise_laset(tsr_run *run, const tsr_op *op) {
+  over_blocks(run, op, &op->v[0], BLOCK_COLS, laset_block, NULL);
+  return TSR_OK;
+}
+
+/* ---- geadd ---- */
+
+enum { SEGMENT = 256 };
+
+/* n elements of v from element (i,j) as stored, along the row or down the column. */
+static void load(const tsr_view *v, size_t i, size_t j, bool down, size_t n, double *x) {
+  size_t at = i * v->ld + j, step = down ? v->ld : 1;
+  if (v->type == TSR_F64) {
+    for (size_t k = 0; k < n; k++) x[k] = ((const double *)v->data)[at + k * step];
+  } else if (down) {
+    for (size_t k = 0; k < n; k++) x[k] = ((const float *)v->data)[at + k * step];
+  } else {
+    for (size_t k = 0; k < n; k++) x[k] = ((const float *)v->data)[at + k];
+  }
+}
+
+static void store(const tsr_view *v, size_t i, size_t j, size_t n, const double *x) {
+  size_t at = i * v->ld + j;
+  if (v->type == TSR_F64) memcpy((double *)v->data + at, x, n * sizeof *x);
+  else for (size_t k = 0; k < n; k++) ((float *)v->data)[at + k] = (float)x[k];
+}
+
+static void geadd_segment(const tsr_op *op, size_t i, size_t j, size_t n) {
+  const tsr_view *A = &op->v[0], *B = &op->v[1];
+  bool down = A->trans != B->trans;
+  double x[SEGMENT], y[SEGMENT];
+  if (op->alpha == 0) memset(x, 0, n * sizeof *x);
+  else load(A, down ? j : i, down ? i : j, down, n, x);
+  if (op->beta != 0) load(B, i, j, false, n, y);
+  if (op->beta == 0) {
+    for (size_t k = 0; k < n; k++) y[k] = op->alpha * x[k];
+  } else if (op->alpha == 0) {
+    for (size_t k = 0; k < n; k++) y[k] = op->beta * y[k];
+  } else {
+    for (size_t k = 0; k < n; k++) y[k] = op->alpha * x[k] + op->beta * y[k];
+  }
+  store(B, i, j, n, y);
+}
+
+static void geadd_block(const tsr_op *op, const void *data, block b) {
+  const tsr_view *A = &op->v[0], *B = &op->v[1];
+  bool copy = op->alpha == 1 && op->beta == 0 && A->trans == B->trans && A->type == B->type;
+  size_t size = A->type == TSR_F64 ? sizeof(double) : sizeof(float);
+  (void)data;
+  for (size_t i = b.i0; i < b.i1; i++) {
+    if (copy) {
+      const char *from = (const char *)A->data + (i * A->ld + b.j0) * size;
+      memcpy((char *)B->data + (i * B->ld + b.j0) * size, from, (b.j1 - b.j0) * size);
+      continue;
+    }
+    for (size_t j = b.j0; j < b.j1; j += SEGMENT) geadd_segment(op, i, j, smaller(SEGMENT, b.j1 - j));
+  }
+}
+
+/* Across a transpose narrow blocks keep the lines of A in the first cache for the next rows of B. */
+int32_t tsr_elementwise_geadd(tsr_run *run, const tsr_op *op) {
+  bool turned = op->v[0].trans != op->v[1].trans;
+  over_blocks(run, op, &op->v[1], turned ? SEGMENT : BLOCK_COLS, geadd_block, NULL);
+  return TSR_OK;
+}
+
+/* ---- scale ---- */
+
+static void scale_block(const tsr_op *op, const void *data, block b) {
+  const tsr_view *A = &op->v[0];
+  const double *factor = data;
+  for (size_t i = b.i0; i < b.i1; i++) {
+    float *row = (float *)A->data + i * A->ld;
+    if (A->trans) {
+      for (size_t j = b.j0; j < b.j1; j++) row[j] = (float)(row[j] * factor[i]);
+    } else {
+      for (size_t j = b.j0; j < b.j1; j++) row[j] = (float)(row[j] * factor[j]);
+    }
+  }
+}
+
+int32_t tsr_elementwise_scale(tsr_run *run, const tsr_op *op) {
+  const tsr_view *A = &op->v[0], *S = &op->v[1];
+  size_t n = tsr_view_cols(A), given = tsr_view_cols(S);
+  double *factor = tsr_scratch(run, n * sizeof *factor);
+  if (!factor && n > 0) return TSR_E_MEMORY;
+  for (size_t j = 0; j < n; j++) factor[j] = tsr_scale_factor(op->flags, (float)tsr_get(S, 0, given == 1 ? 0 : j));
+  over_blocks(run, op, A, BLOCK_COLS, scale_block, factor);
+  return TSR_OK;
+}
+
+/* ---- rand ---- */
+
+static float number_of(uint32_t distribution, uint32_t word) {
+  return distribution == TSR_NORMAL ? tsr_normal_of(word) : (float)(word >> 8) * 0x1p-24f;
+}
+
+static void rand_block(const tsr_op *op, const void *data, block b) {
+  const tsr_view *A = &op->v[0];
+  (void)data;
+  uint32_t words[4];
+  for (size_t i = b.i0; i < b.i1; i++) {
+    float *row = (float *)A->data + i * A->ld;
+    for (size_t j = b.j0; j < b.j1; j++) {
+      size_t r = A->trans ? j : i, c = A->trans ? i : j;
+      if (A->trans || j % 4 == 0) tsr_philox((const uint32_t[]){(uint32_t)r, (uint32_t)(c / 4), op->flags, 0}, op->seed, words);
+      row[j] = number_of(op->flags, words[c % 4]);
+    }
+  }
+}
+
+int32_t tsr_elementwise_rand(tsr_run *run, const tsr_op *op) {
+  over_blocks(run, op, &op->v[0], BLOCK_COLS, rand_block, NULL);
+  return TSR_OK;
+}
+
+/* ---- colstat ---- */
+
+enum { STRIP = 1024 };
+
+/* Bits of |x|: they order as the numbers do, with NaN above Inf, so that maxima are exact in any order. */
+static const int32_t INFINITE = 0x7F800000;
+
+/* Largest bits of each column, by pieces: strips of columns times groups of rows, each group with maxima of its own. */
+typedef struct {
+  const tsr_run *run;
+  const tsr_view *A;
+  int32_t *largest; /* groups x columns */
+  size_t m, n, strips, groups;
+} colstat;
+
+static void stat_row(const int32_t *row, size_t n, int32_t *largest) {
+  for (size_t k = 0; k < n; k++) {
+    int32_t bits = row[k] & 0x7FFFFFFF;
+    largest[k] = bits > largest[k] ? bits : largest[k];
+  }
+}
+
+static int32_t stat_column(const int32_t *column, size_t n, int32_t largest) {
+  for (size_t k = 0; k < n; k++) {
+    int32_t bits = column[k] & 0x7FFFFFFF;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest;
+}
+
+static void stat_piece(void *context, size_t index, uint32_t worker) {
+  const colstat *c = context;
+  const tsr_view *A = c->A;
+  const int32_t *data = A->data;
+  (void)worker;
+  size_t group = index / c->strips, j0 = index % c->strips * STRIP, j1 = smaller(j0 + STRIP, c->n);
+  size_t i0 = c->m * group / c->groups, i1 = c->m * (group + 1) / c->groups;
+  int32_t *largest = c->largest + group * c->n;
+  if (A->trans) {
+    for (size_t j = j0; j < j1 && !tsr_canceled(c->run); j++) largest[j] = stat_column(data + j * A->ld + i0, i1 - i0, largest[j]);
+  } else {
+    for (size_t i = i0; i < i1 && !tsr_canceled(c->run); i++) stat_row(data + i * A->ld + j0, j1 - j0, largest + j0);
+  }
+}
+
+/* Row and column (from 1) of the first NaN or Inf in row-major order. */
+static void find_first(const tsr_run *run, const tsr_view *A, uint32_t *info) {
+  for (size_t i = 0; i < tsr_view_rows(A) && !tsr_canceled(run); i++) {
+    for (size_t j = 0; j < tsr_view_cols(A); j++) {
+      if (isfinite(tsr_get(A, i, j))) continue;
+      info[0] = (uint32_t)i + 1;
+      info[1] = (uint32_t)j + 1;
+      return;
+    }
+  }
+}
+
+int32_t tsr_elementwise_colstat(tsr_run *run, const tsr_op *op) {
+  const tsr_view *A = &op->v[0], *S = &op->v[1];
+  uint32_t *info = op->v[2].data;
+  colstat c = {run, A, NULL, tsr_view_rows(A), tsr_view_cols(A), 0, 1};
+  run->tile = TSR_TILE_SMALL;
+  info[0] = info[1] = 0;
+  if (c.n == 0) return TSR_OK;
+  c.strips = parts(c.n, STRIP);
+  bool large = c.m > 0 && c.n > BLOCK / c.m;
+  if (large) c.groups = smaller(parts(4 * tsr_pool_threads(run->pool), c.strips), parts(c.m, 16));
+  c.largest = tsr_scratch(run, c.groups * c.n * sizeof *c.largest);
+  if (!c.largest) return TSR_E_MEMORY;
+  memset(c.largest, 0, c.groups * c.n * sizeof *c.largest);
+  if (large) tsr_pool_run(run->pool, c.groups * c.strips, stat_piece, &c);
+  else if (c.m > 0) for (size_t i = 0; i < c.strips; i++) stat_piece(&c, i, 0);
+  bool finite = true;
+  for (size_t j = 0; j < c.n; j++) {
+    int32_t bits = 0;
+    for (size_t g = 0; g < c.groups; g++) bits = c.largest[g * c.n + j] > bits ? c.largest[g * c.n + j] : bits;
+    float value = INFINITY;
+    if (bits < INFINITE) memcpy(&value, &bits, sizeof value);
+    else finite = false;
+    tsr_set(S, 0, j, value);
+  }
+  if (!finite) find_first(run, A, info);
+  return TSR_OK;
+}

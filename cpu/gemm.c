@@ -1,0 +1,131 @@
+/* gemm.c: the matrix product and its symmetric form: reads the operation, and chooses the way by shape. */
+#include "gemm.h"
+#include "fast.h"
+#include <float.h>
+#include <math.h>
+
+enum {
+  SMALL_SIDE = 320,        /* longest side of a product done in place with B as it is, */
+  SMALL_WORK = 160,        /* its cube is the most multiply-adds; */
+  TINY_WORK = 72,          /* below this cube whatever the sides */
+  SKINNY = 160,            /* most columns of V in A*V, and of both in A'B */
+  SPLIT_MIN = 1024,        /* shortest K worth splitting */
+  BLOCK = 192, BLOCK_WIDE = 256, BLOCKS_MAX = 64
+};
+
+const tsr_kernels *tsr_kernels_of(uint32_t isa) {
+#ifdef __x86_64__
+  if (isa == TSR_ISA_AVX2) return &tsr_kernels_avx2;
+#endif
+  (void)isa;
+  return &tsr_kernels_portable;
+}
+
+uint32_t tsr_fast_chain(uint32_t isa) {
+  (void)isa;
+  return TSR_CHAIN_DEFAULT;
+}
+
+/* Scalars that float32 holds to full precision. */
+static bool fits_float(double x) { return x == 0 || !isfinite(x) || (fabs(x) >= FLT_MIN && fabs(x) <= FLT_MAX); }
+
+/* Bounds on the roundings a product sees, in units of u (one for alpha, one for the last addition stand in the contract's 2):
+ * chain 32    one block of at most 8 chains: 32 + 3; more blocks are added in float64, which costs the one rounding at the end.
+ * default     chains of at most 192, and up to 64 blocks added one after the other: 192 + 64 <= 256; beyond, 256 and float64. */
+tsr_blocks tsr_blocks_of(const tsr_product *g) {
+  bool fits = fits_float(g->alpha) && fits_float(g->beta);
+  if (g->chain == 32) {
+    size_t count = tsr_parts(g->k, BLOCK_WIDE);
+    return (tsr_blocks){tsr_round_up(tsr_parts(g->k, count), 32), count, 32, count > 1 || !fits};
+  }
+  if (g->k <= BLOCK * BLOCKS_MAX) {
+    size_t count = tsr_parts(g->k, BLOCK);
+    return (tsr_blocks){tsr_round_up(tsr_parts(g->k, count), 8), count, BLOCK, !fits};
+  }
+  return (tsr_blocks){BLOCK_WIDE, tsr_parts(g->k, BLOCK_WIDE), BLOCK_WIDE, true};
+}
+
+static bool applies(const tsr_product *g, uint32_t tile) {
+  if (g->wide) return tile == TSR_TILE_INNER;
+  switch (tile) {
+    case TSR_TILE_PACKED:
+    case TSR_TILE_INNER: return true;
+    case TSR_TILE_SMALL: return g->uplo == TSR_FULL;
+    case TSR_TILE_TALL: return g->uplo == TSR_FULL && !g->a.trans;
+    case TSR_TILE_GEMV: return g->uplo == TSR_FULL && (g->m == 1 || g->n == 1);
+    default: return false;
+  }
+}
+
+static uint32_t choose(const tsr_product *g) {
+  size_t m = g->m, n = g->n, k = g->k, longest = tsr_max(k, tsr_max(m, n));
+  double work = (double)m * (double)n * (double)k;
+  if (g->wide) return TSR_TILE_INNER;
+  if (g->uplo == TSR_FULL) {
+    if (m == 1 || n == 1) return TSR_TILE_GEMV;
+    if (work <= pow(TINY_WORK, 3) || (longest <= SMALL_SIDE && work <= pow(SMALL_WORK, 3))) return TSR_TILE_SMALL;
+    if (!g->a.trans && n <= SKINNY && m >= 2 * n && m >= 256) return TSR_TILE_TALL;
+  }
+  if (k >= SPLIT_MIN && tsr_min(m, n) <= SKINNY && k >= 2 * tsr_min(m, n)) return TSR_TILE_INNER;
+  return TSR_TILE_PACKED;
+}
+
+/* C = beta D. */
+static void scale_target(const tsr_product *g) {
+  static const double zeros[256];
+  bool same = g->d.p == g->c.p && g->beta == 1;
+  tsr_product h = *g;
+  h.alpha = 0;
+  for (size_t i = 0; i < g->m && !same; i++) {
+    for (size_t j = 0; j < g->n; j += 256) tsr_merge(&h, g->beta, i, j, 1, tsr_min(256, g->n - j), zeros, 256);
+  }
+}
+
+int32_t tsr_multiply(tsr_run *run, const tsr_product *g, uint32_t tile) {
+  run->tile = applies(g, tile) ? tile : choose(g);
+  if (g->m == 0 || g->n == 0) return TSR_OK;
+  if (g->k == 0 || g->alpha == 0) {
+    scale_target(g);
+    return TSR_OK;
+  }
+  switch (run->tile) {
+    case TSR_TILE_GEMV: return tsr_gemm_gemv(run, g);
+    case TSR_TILE_SMALL:
+    case TSR_TILE_TALL: return tsr_gemm_inplace(run, g);
+    case TSR_TILE_INNER: return tsr_gemm_inner(run, g);
+    default: return tsr_gemm_packed(run, g);
+  }
+}
+
+static tsr_operand flip(tsr_operand a) {
+  a.trans = !a.trans;
+  return a;
+}
+
+int32_t tsr_fast_gemm(tsr_run *run, const tsr_op *op) {
+  const tsr_view *A = &op->v[0], *B = &op->v[1], *C = &op->v[2];
+  tsr_product g = {
+      .m = tsr_rows_of(C), .n = tsr_cols_of(C), .k = tsr_cols_of(A), .alpha = op->alpha, .beta = op->beta,
+      .a = tsr_operand_of(A), .b = tsr_operand_of(B), .c = tsr_target_of(C), .chain = op->chain, .wide = C->type == TSR_F64};
+  if (C->trans) { /* C' = B'A' has rows along memory */
+    tsr_operand a = g.a;
+    g.a = flip(g.b);
+    g.b = flip(a);
+    g.m = C->rows;
+    g.n = C->cols;
+    g.c.row = C->ld;
+    g.c.col = 1;
+  }
+  g.d = g.c;
+  return tsr_multiply(run, &g, op->tile);
+}
+
+int32_t tsr_fast_syrk(tsr_run *run, const tsr_op *op) {
+  const tsr_view *A = &op->v[0], *C = &op->v[1];
+  tsr_product g = {
+      .m = C->rows, .n = C->rows, .k = tsr_cols_of(A), .alpha = op->alpha, .beta = op->beta, .a = tsr_operand_of(A),
+      .c = {C->data, C->ld, 1, C->type == TSR_F64}, .uplo = op->flags, .chain = op->chain, .wide = C->type == TSR_F64};
+  g.b = flip(g.a);
+  g.d = g.c;
+  return tsr_multiply(run, &g, op->tile);
+}

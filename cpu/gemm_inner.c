@@ -1,0 +1,184 @@
+/* gemm_inner.c: products with a long K and a small C, and all products with float64 sums. C is cut into blocks and K into parts; each
+ * (block, part) is a chunk of work with packed operands of its own, and the parts are added in their order. */
+#include "gemm.h"
+#include "pool.h"
+#include <string.h>
+
+enum {
+  STEPS = 128,            /* of K packed at a time */
+  SUMS_MAX = 64,          /* of those added in float32: chains <= 128 + 64; the rest in float64 */
+  ROWS = 96, COLUMNS = 512, COLUMNS_WIDE = 256, /* largest block of C */
+  PARTS_MAX = 16, PART_MIN = 2048, CHUNKS = 64  /* parts of K: few enough that adding them costs nothing */
+};
+
+typedef struct {
+  tsr_run *run;
+  tsr_product g; /* with C' = B'A' instead where C has more rows than columns */
+  const tsr_kernels *kernels;
+  size_t mr, nr, element;                  /* tile; bytes of a packed number */
+  size_t row_blocks, col_blocks, parts, part;
+  size_t row_tiles, col_tiles, panel_a, panel_b; /* of the largest block */
+  char *a, *b;                             /* packed operands, for each thread */
+  float *sums32;                           /* for each thread */
+  double *sums;                            /* by tiles: for each thread, or with several parts for each chunk */
+} inner;
+
+/* One block of C: its rows and columns, and whether it has anything of the triangle. */
+typedef struct {
+  size_t i0, rows, row_tiles, j0, cols, col_tiles;
+  bool empty;
+} block;
+
+static size_t cut(size_t n, size_t unit, size_t parts, size_t index) {
+  return tsr_min(n, tsr_parts(n, unit) * index / parts * unit);
+}
+
+static block block_of(const inner *p, size_t index) {
+  size_t r = index / p->col_blocks, c = index % p->col_blocks;
+  block b = {.i0 = cut(p->g.m, p->mr, p->row_blocks, r), .j0 = cut(p->g.n, p->nr, p->col_blocks, c)};
+  b.rows = cut(p->g.m, p->mr, p->row_blocks, r + 1) - b.i0;
+  b.cols = cut(p->g.n, p->nr, p->col_blocks, c + 1) - b.j0;
+  b.row_tiles = tsr_parts(b.rows, p->mr);
+  b.col_tiles = tsr_parts(b.cols, p->nr);
+  b.empty = !tsr_touches(p->g.uplo, b.i0, b.j0, b.rows, b.cols);
+  return b;
+}
+
+/* Rows of a block are cut evenly into tiles: first row of a tile. */
+static size_t tile_row(const block *b, size_t tile) { return b->rows * tile / b->row_tiles; }
+
+static void pack(const inner *p, const tsr_operand *x, bool rows, size_t line, size_t lines, size_t t0, size_t steps, size_t w,
+                 size_t panel, char *to) {
+  tsr_pack pack = {.w = w, .panel = panel, .width = lines, .k = steps, .from = rows ? tsr_operand_at(x, line, t0) : tsr_operand_at(x, t0, line),
+                   .ld = x->ld, .transpose = x->trans != rows};
+  if (p->g.wide) p->kernels->pack64(&pack, (double *)to);
+  else p->kernels->pack(&pack, (float *)to);
+}
+
+/* Adds `steps` products to all tiles of the block. */
+static void multiply_tiles(const inner *p, const block *b, size_t steps, char *a, char *bb, float *sums32, double *sums, bool fresh) {
+  size_t size = p->mr * p->nr;
+  for (size_t c = 0; c < b->col_tiles; c++) {
+    size_t cols = tsr_min(p->nr, b->cols - c * p->nr);
+    for (size_t r = 0; r < b->row_tiles; r++) {
+      size_t i = tile_row(b, r), rows = tile_row(b, r + 1) - i, at = (r * p->col_tiles + c) * size;
+      if (!tsr_touches(p->g.uplo, b->i0 + i, b->j0 + c * p->nr, rows, cols)) continue;
+      char *ap = a + r * p->panel_a * p->element, *bp = bb + c * p->panel_b * p->element;
+      if (p->g.wide) {
+        p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, sums + at);
+        continue;
+      }
+      tsr_tile t = {.k = steps, .chain = p->g.chain == 32 ? 32 : TSR_CHAIN_DEFAULT, .a = (float *)ap, .lda = p->mr,
+                    .b = (float *)bp, .ldb = p->nr, .c = sums32 + at, .ldc = p->nr, .alpha = 1, .beta = fresh ? 0 : 1, .ahead = ap};
+      p->kernels->tile[0][cols <= p->nr / 2][rows](&t);
+    }
+  }
+}
+
+static void merge_row(const inner *p, const block *b, size_t row_tile, const double *sums) {
+  size_t i = tile_row(b, row_tile), rows = tile_row(b, row_tile + 1) - i;
+  for (size_t c = 0; c < b->col_tiles; c++, sums += p->mr * p->nr) {
+    tsr_merge(&p->g, p->g.beta, b->i0 + i, b->j0 + c * p->nr, rows, tsr_min(p->nr, b->cols - c * p->nr), sums, p->nr);
+  }
+}
+
+static size_t sums_of_block(const inner *p) { return p->row_tiles * p->col_tiles * p->mr * p->nr; }
+
+static void multiply(void *context, size_t chunk, uint32_t worker) {
+  inner *p = context;
+  block b = block_of(p, chunk / p->parts);
+  if (b.empty) return;
+  size_t n = sums_of_block(p), t = chunk % p->parts * p->part, end = tsr_min(p->g.k, t + p->part), added = 0;
+  double *sums = p->sums + (p->parts > 1 ? chunk : worker) * n;
+  float *sums32 = p->sums32 + worker * n;
+  char *a = p->a + worker * p->row_tiles * p->panel_a * p->element, *bb = p->b + worker * p->col_tiles * p->panel_b * p->element;
+  size_t most = p->g.chain == 32 ? 1 : SUMS_MAX;
+  bool folded = false;
+  if (p->g.wide) memset(sums, 0, n * sizeof(double));
+  else memset(sums32, 0, n * sizeof(float)); /* tiles at the edge are not filled by the kernels */
+  for (; t < end && !tsr_stopped(p->run); t += STEPS) {
+    size_t steps = tsr_min(STEPS, end - t);
+    for (size_t r = 0; r < b.row_tiles; r++) {
+      size_t i = tile_row(&b, r);
+      pack(p, &p->g.a, true, b.i0 + i, tile_row(&b, r + 1) - i, t, steps, p->mr, 0, a + r * p->panel_a * p->element);
+    }
+    pack(p, &p->g.b, false, b.j0, b.cols, t, steps, p->nr, p->panel_b, bb);
+    multiply_tiles(p, &b, steps, a, bb, sums32, sums, added == 0);
+    if (!p->g.wide && (++added == most || t + steps == end)) {
+      p->kernels->fold(n, sums32, sums, folded);
+      folded = true;
+      added = 0;
+    }
+  }
+  if (p->parts > 1) return;
+  for (size_t r = 0; r < b.row_tiles; r++) merge_row(p, &b, r, sums + r * p->col_tiles * p->mr * p->nr);
+}
+
+/* One row of tiles: the parts, in their order. */
+static void add_parts(void *context, size_t chunk, uint32_t worker) {
+  inner *p = context;
+  block b = block_of(p, chunk / p->row_tiles);
+  size_t row_tile = chunk % p->row_tiles, n = p->col_tiles * p->mr * p->nr;
+  (void)worker;
+  if (b.empty || row_tile >= b.row_tiles) return;
+  double *sums = p->sums + chunk / p->row_tiles * p->parts * sums_of_block(p) + row_tile * n;
+  for (size_t part = 1; part < p->parts; part++) {
+    const double *more = sums + part * sums_of_block(p);
+    for (size_t i = 0; i < n; i++) sums[i] += more[i];
+  }
+  merge_row(p, &b, row_tile, sums);
+}
+
+/* The smaller side of C is the one whose elements are broadcast: its tiles can have any number of rows. */
+static tsr_product oriented(const tsr_product *g) {
+  tsr_product h = *g;
+  if (g->m <= g->n) return h;
+  h.m = g->n;
+  h.n = g->m;
+  h.a = g->b;
+  h.b = g->a;
+  h.a.trans = !h.a.trans;
+  h.b.trans = !h.b.trans;
+  h.c.row = g->c.col;
+  h.c.col = g->c.row;
+  h.d.row = g->d.col;
+  h.d.col = g->d.row;
+  if (g->uplo != TSR_FULL) h.uplo = g->uplo == TSR_LOWER ? TSR_UPPER : TSR_LOWER;
+  return h;
+}
+
+static void lay_out(inner *p) {
+  const tsr_product *g = &p->g;
+  size_t blocks, chunks;
+  p->mr = g->wide ? p->kernels->mr64 : p->kernels->mr;
+  p->nr = g->wide ? p->kernels->nr64 : p->kernels->nr;
+  p->element = g->wide ? sizeof(double) : sizeof(float);
+  p->row_blocks = tsr_parts(g->m, ROWS);
+  p->col_blocks = tsr_parts(g->n, g->wide ? COLUMNS_WIDE : COLUMNS);
+  p->row_tiles = tsr_parts(tsr_parts(g->m, p->mr), p->row_blocks);
+  p->col_tiles = tsr_parts(tsr_parts(g->n, p->nr), p->col_blocks);
+  p->panel_a = STEPS * p->mr + TSR_PACK_SLACK;
+  p->panel_b = STEPS * p->nr + TSR_PACK_SLACK;
+  blocks = p->row_blocks * p->col_blocks;
+  chunks = tsr_min(tsr_parts(CHUNKS, blocks), tsr_min(PARTS_MAX, g->k / PART_MIN));
+  p->part = tsr_round_up(tsr_parts(g->k, tsr_max(1, chunks)), STEPS);
+  p->parts = tsr_parts(g->k, p->part);
+}
+
+int32_t tsr_gemm_inner(tsr_run *run, const tsr_product *g) {
+  inner p = {.run = run, .g = oriented(g), .kernels = tsr_kernels_of(run->isa)};
+  lay_out(&p);
+  size_t threads = tsr_pool_threads(run->pool), blocks = p.row_blocks * p.col_blocks, chunks = blocks * p.parts;
+  size_t n = sums_of_block(&p), sums = n * (p.parts > 1 ? chunks : threads), sums32 = g->wide ? 0 : n * threads;
+  size_t bytes_a = tsr_round_up(threads * p.row_tiles * p.panel_a * p.element, 64);
+  size_t bytes_b = threads * p.col_tiles * p.panel_b * p.element;
+  char *memory = tsr_scratch(run, sums * sizeof(double) + bytes_a + bytes_b + sums32 * sizeof(float));
+  if (memory == NULL) return TSR_E_MEMORY;
+  p.sums = (double *)memory;
+  p.a = memory + sums * sizeof(double);
+  p.b = p.a + bytes_a;
+  p.sums32 = (float *)(p.b + bytes_b);
+  tsr_pool_run(run->pool, chunks, multiply, &p);
+  if (p.parts > 1 && !tsr_stopped(run)) tsr_pool_run(run->pool, blocks * p.row_tiles, add_parts, &p);
+  return TSR_OK;
+}

@@ -1,0 +1,22 @@
+/* kernel_avx2.h: what the AVX2 files share. */
+#ifndef TSR_KERNEL_AVX2_H
+#define TSR_KERNEL_AVX2_H
+#include "gemm.h"
+#include <immintrin.h>
+
+#define UNROLL _Pragma("GCC unroll 16")
+#define INLINE static inline __attribute__((always_inline))
+
+void tsr_pack_avx2(const tsr_pack *pack, float *to);
+void tsr_pack64_avx2(const tsr_pack *pack, double *to);
+void tsr_unpack_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld);
+void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
+void tsr_rows_avx2(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
+
+/* Mask of the first n of eight lanes. */
+INLINE __m256i tsr_mask(size_t n) {
+  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < 8 ? (int)n : 8), lane);
+}
+
+#endif

@@ -1,0 +1,138 @@
+/* kernel_portable.c: the kernels of a product in plain C, in loops of constant length that a compiler can turn into vector code: tiles of
+ * 4x8, packing, and the two forms of matrix times vector. */
+#include "gemm.h"
+
+enum { MR = 4, NR = 8, NARROW = 4, LEVELS = 4 };
+_Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
+_Static_assert(TSR_DOT_STEPS == 16, "the lanes of an inner product");
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void chain(const size_t rows, const size_t cols, const bool by_rows, size_t lda, size_t ldb, size_t steps, const float *a,
+                  const float *b, float sum[MR][NR]) {
+  float s[MR][NR] = {{0}};
+  for (size_t t = 0; t < steps; t++, b += ldb) {
+    for (size_t i = 0; i < rows; i++) {
+      float x = by_rows ? a[i * lda + t] : a[t * lda + i];
+      for (size_t j = 0; j < cols; j++) s[i][j] += x * b[j];
+    }
+  }
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < cols; j++) sum[i][j] = s[i][j];
+  }
+}
+
+INLINE void add(const size_t rows, const size_t cols, float sum[MR][NR], float more[MR][NR]) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < cols; j++) sum[i][j] += more[i][j];
+  }
+}
+
+/* The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so that a term passes through at most
+ * ceil(log2(chains)) additions of sums. */
+INLINE void tile(const size_t rows, const size_t cols, const bool by_rows, const tsr_tile *t) {
+  float stack[LEVELS + 1][MR][NR];
+  size_t depth = 0, done = 0;
+  for (size_t count = 0;; count++) {
+    size_t steps = tsr_min(t->k - done, t->chain);
+    chain(rows, cols, by_rows, t->lda, t->ldb, steps, by_rows ? t->a + done : t->a + done * t->lda, t->b + done * t->ldb, stack[depth]);
+    done += steps;
+    for (size_t bits = count; bits & 1; bits >>= 1, depth--) add(rows, cols, stack[depth - 1], stack[depth]);
+    if (done == t->k) break;
+    depth++;
+  }
+  for (; depth > 0; depth--) add(rows, cols, stack[depth - 1], stack[depth]);
+  for (size_t i = 0; i < rows; i++) {
+    float *c = t->c + i * t->ldc;
+    for (size_t j = 0; j < cols; j++) {
+      double s = t->alpha * (double)stack[0][i][j];
+      c[j] = (float)(t->beta == 0 ? s : s + t->beta * (double)c[j]);
+    }
+  }
+}
+
+INLINE void tile64(const size_t rows, size_t k, const double *a, const double *b, double *acc) {
+  double s[MR][NR] = {{0}};
+  for (; k > 0; k--, a += MR, b += NR) {
+    for (size_t i = 0; i < rows; i++) {
+      for (size_t j = 0; j < NR; j++) s[i][j] += a[i] * b[j];
+    }
+  }
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < NR; j++) acc[i * NR + j] += s[i][j];
+  }
+}
+
+#define TILE(rows, name, cols, by_rows) \
+  static void name##_##rows(const tsr_tile *t) { tile(rows, cols, by_rows, t); }
+#define TILES(name, cols, by_rows)                                                                                          \
+  TILE(1, name, cols, by_rows) TILE(2, name, cols, by_rows) TILE(3, name, cols, by_rows) TILE(4, name, cols, by_rows) \
+  static const tsr_tile_kernel name[MR + 1] = {NULL, name##_1, name##_2, name##_3, name##_4};
+TILES(by_columns, NR, false)
+TILES(by_columns_narrow, NARROW, false)
+TILES(in_rows, NR, true)
+TILES(in_rows_narrow, NARROW, true)
+
+#define TILE64(rows) \
+  static void double_##rows(size_t k, const double *a, const double *b, double *acc) { tile64(rows, k, a, b, acc); }
+TILE64(1) TILE64(2) TILE64(3) TILE64(4)
+static const tsr_tile64_kernel doubles[MR + 1] = {NULL, double_1, double_2, double_3, double_4};
+
+/* One panel as float or double. */
+#define PACK(name, type)                                                                     \
+  static void name(const tsr_pack *p, type *to) {                                            \
+    for (size_t first = 0; first < p->width; first += p->w, to += p->panel) {                \
+      size_t lines = tsr_min(p->width - first, p->w);                                        \
+      const float *from = p->from + (p->transpose ? first * p->ld : first);                  \
+      size_t along = p->transpose ? 1 : p->ld, across = p->transpose ? p->ld : 1;            \
+      for (size_t t = 0; t < p->k; t++) {                                                    \
+        for (size_t l = 0; l < lines; l++) to[t * p->w + l] = from[t * along + l * across]; \
+        for (size_t l = lines; l < p->w; l++) to[t * p->w + l] = 0;                          \
+      }                                                                                      \
+    }                                                                                        \
+  }
+PACK(pack, float)
+PACK(pack64, double)
+
+static void unpack(size_t width, size_t k, const float *panel, float *to, size_t ld) {
+  for (size_t l = 0; l < width; l++) {
+    for (size_t t = 0; t < k; t++) to[l * ld + t] = panel[t * NR + l];
+  }
+}
+
+static void fold(size_t n, const float *from, double *to, bool more) {
+  for (size_t i = 0; i < n; i++) to[i] = more ? to[i] + (double)from[i] : (double)from[i];
+}
+
+static float dot(size_t k, const float *a, const float *x) {
+  float s[TSR_DOT_STEPS] = {0};
+  size_t t = 0;
+  for (; t + TSR_DOT_STEPS <= k; t += TSR_DOT_STEPS) {
+    for (size_t l = 0; l < TSR_DOT_STEPS; l++) s[l] += a[t + l] * x[t + l];
+  }
+  for (size_t l = 0; t + l < k; l++) s[l] += a[t + l] * x[t + l];
+  for (size_t half = TSR_DOT_STEPS / 2; half > 0; half /= 2) {
+    for (size_t l = 0; l < half; l++) s[l] += s[l + half];
+  }
+  return s[0];
+}
+
+static void dots(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y) {
+  for (size_t r = 0; r < rows; r++) y[r] = dot(k, a + r * lda, x);
+}
+
+static void rows_times(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z) {
+  for (size_t t = 0; t < k; t++, a += lda) {
+    float f = y[t];
+    for (size_t j = 0; j < n; j++) z[j] = t == 0 ? f * a[j] : z[j] + f * a[j];
+  }
+}
+
+const tsr_kernels tsr_kernels_portable = {
+    .mr = MR, .nr = NR, .mr64 = MR, .nr64 = NR,
+    .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
+    .tile64 = doubles,
+    .pack = pack, .pack64 = pack64,
+    .unpack = unpack, .fold = fold,
+    .dots = dots, .rows = rows_times,
+};

@@ -1,0 +1,30 @@
+/* ops.c: the table of the CPU library's operations. The reference loop where it is asked for, the fast one otherwise. */
+#include "elementwise.h"
+#include "fast.h"
+#include "reference.h"
+
+#define TSR_CPU_OP(name, fast)                                                                                 \
+  static int32_t name(tsr_run *run, const tsr_op *op) {                                                        \
+    return op->tile == TSR_TILE_REFERENCE ? tsr_reference_##name(run, op) : fast(run, op);                     \
+  }
+
+TSR_CPU_OP(laset, tsr_elementwise_laset)
+TSR_CPU_OP(geadd, tsr_elementwise_geadd)
+TSR_CPU_OP(gemm, tsr_fast_gemm)
+TSR_CPU_OP(syrk, tsr_fast_syrk)
+TSR_CPU_OP(trsm, tsr_fast_trsm)
+TSR_CPU_OP(potrf, tsr_fast_potrf)
+TSR_CPU_OP(colstat, tsr_elementwise_colstat)
+TSR_CPU_OP(scale, tsr_elementwise_scale)
+TSR_CPU_OP(orth, tsr_fast_orth)
+TSR_CPU_OP(resid, tsr_fast_resid)
+TSR_CPU_OP(rand, tsr_elementwise_rand)
+
+const tsr_engine tsr_cpu_engine = {
+  "tiled",
+  {
+    [TSR_OP_LASET] = laset, [TSR_OP_GEADD] = geadd, [TSR_OP_GEMM] = gemm, [TSR_OP_SYRK] = syrk, [TSR_OP_TRSM] = trsm,
+    [TSR_OP_POTRF] = potrf, [TSR_OP_COLSTAT] = colstat, [TSR_OP_SCALE] = scale, [TSR_OP_ORTH] = orth, [TSR_OP_RESID] = resid,
+    [TSR_OP_RAND] = rand
+  }
+};

@@ -1,0 +1,125 @@
+/* orth.c: one certified panel of block Gram-Schmidt: Gram matrix and its guarded Cholesky factor in float64, then row-wise substitution. */
+#include <math.h>
+#include <stdlib.h>
+#include "fast.h"
+#include "pool.h"
+#include "random.h"
+#include "solve.h"
+
+enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256 };
+
+static const double SHIFT = 0x1p-38, DEAD = 1e-3 * 0x1p-38, CERTIFIED = 0.5, ENTERED = 0.5;
+
+typedef struct {
+  tsr_run *run;
+  const tsr_op *op;
+  size_t b;
+  double norm[COLUMNS_MAX]; /* of the columns of W */
+  bool dead[COLUMNS_MAX];
+  double r[COLUMNS_MAX][COLUMNS_MAX]; /* W'W, then of unit columns, then its factor: upper triangle */
+  float t[COLUMNS_MAX][COLUMNS_MAX];  /* R D^-1, the diagonal 1 for dead columns */
+} panel;
+
+/* r = W'W, the upper triangle. */
+static int32_t gram(panel *p) {
+  const tsr_view *W = &p->op->v[0];
+  tsr_product g = {.m = p->b, .n = p->b, .k = W->rows, .alpha = 1, .beta = 0, .a = {W->data, W->ld, true}, .b = {W->data, W->ld, false},
+                   .c = {p->r, COLUMNS_MAX, 1, true}, .d = {p->r, COLUMNS_MAX, 1, true}, .uplo = TSR_UPPER, .wide = true};
+  return tsr_multiply(p->run, &g, TSR_TILE_INNER);
+}
+
+/* Scales to unit columns and shifts where the Gram matrix is far from I. Returns the certificate, as far as the Gram matrix decides it:
+ * near I, and no column entered short, that is much shorter than before the projection. */
+static bool scale(panel *p) {
+  bool certified = true;
+  double off = 0, inverse[COLUMNS_MAX];
+  for (size_t j = 0; j < p->b; j++) {
+    double g = p->r[j][j];
+    p->norm[j] = sqrt(g);
+    p->dead[j] = g <= p->op->alpha * p->op->alpha;
+    inverse[j] = p->dead[j] ? 0 : 1 / p->norm[j];
+    if (!(g >= ENTERED)) certified = false;
+    p->r[j][j] = 1;
+    for (size_t i = 0; i < j; i++) {
+      p->r[i][j] *= inverse[i] * inverse[j];
+      off += 2 * p->r[i][j] * p->r[i][j];
+    }
+  }
+  if (sqrt(off) <= CERTIFIED) return certified;
+  for (size_t j = 0; j < p->b; j++) p->r[j][j] += SHIFT;
+  return false;
+}
+
+/* r = its Cholesky factor, by rows. The row of a dead column is 0 but for the diagonal. */
+static void factor(panel *p) {
+  double guard = fmax(DEAD, p->op->alpha * p->op->alpha);
+  for (size_t j = 0; j < p->b; j++) {
+    double *row = p->r[j];
+    if (row[j] <= guard) p->dead[j] = true;
+    double pivot = p->dead[j] ? 1 : sqrt(row[j]);
+    for (size_t t = j + 1; t < p->b; t++) row[t] = p->dead[j] ? 0 : row[t] / pivot;
+    row[j] = pivot;
+    for (size_t i = j + 1; i < p->b && !p->dead[j]; i++) {
+      for (size_t t = i; t < p->b; t++) p->r[i][t] -= row[i] * row[t];
+    }
+  }
+}
+
+/* Random numbers of length about 1 in the dead columns, for some rows. */
+static void refill(void *context, size_t chunk, uint32_t worker) {
+  panel *p = context;
+  const tsr_view *W = &p->op->v[0];
+  size_t end = tsr_min(W->rows, (chunk + 1) * CHUNK_ROWS);
+  double length = sqrt((double)W->rows);
+  (void)worker;
+  for (size_t i = chunk * CHUNK_ROWS; i < end && !tsr_stopped(p->run); i++) {
+    for (size_t j = 0; j < p->b; j++) {
+      if (p->dead[j]) ((float *)W->data)[i * W->ld + j] = (float)(tsr_normal(p->op->seed, (uint32_t)i, (uint32_t)j) / length);
+    }
+  }
+}
+
+/* Writes T and returns the number of dead columns. */
+static uint32_t write_t(panel *p) {
+  const tsr_view *T = &p->op->v[1];
+  uint32_t dead = 0;
+  for (size_t i = 0; i < p->b; i++) {
+    dead += p->dead[i];
+    for (size_t j = 0; j < p->b; j++) {
+      p->t[i][j] = j < i ? 0 : (float)(p->r[i][j] * p->norm[j]);
+      if (p->dead[i]) p->t[i][j] = 0;
+      ((float *)T->data)[i * T->ld + j] = p->t[i][j];
+    }
+    if (p->dead[i]) p->t[i][i] = 1;
+  }
+  return dead;
+}
+
+static int32_t orthonormalize(panel *p) {
+  const tsr_view *W = &p->op->v[0];
+  uint32_t *info = p->op->v[2].data;
+  int32_t status = gram(p);
+  if (status != TSR_OK || tsr_stopped(p->run)) return status;
+  bool certified = scale(p);
+  factor(p);
+  uint32_t dead = write_t(p);
+  tsr_system s = {.n = p->b, .count = W->rows, .t = {&p->t[0][0], COLUMNS_MAX, true}, .lower = true, .alpha = 1, .b = W->data, .row = 1,
+                  .col = W->ld, .chain = 32};
+  status = tsr_solve(p->run, &s);
+  if (status == TSR_OK && dead > 0) tsr_pool_run(p->run->pool, tsr_parts(W->rows, CHUNK_ROWS), refill, p);
+  info[0] = !certified || dead > 0;
+  info[1] = dead;
+  return status;
+}
+
+int32_t tsr_fast_orth(tsr_run *run, const tsr_op *op) {
+  panel *p = malloc(sizeof *p);
+  if (p == NULL) return TSR_E_MEMORY;
+  p->run = run;
+  p->op = op;
+  p->b = op->v[0].cols;
+  int32_t status = orthonormalize(p);
+  free(p);
+  run->tile = TSR_TILE_INNER;
+  return status;
+}

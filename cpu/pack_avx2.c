@@ -1,0 +1,120 @@
+/* pack_avx2.c: copies operands of a product into panels, with AVX2: as float or widened to double, as they lie or transposed. */
+#include "gemm.h"
+#ifdef __AVX2__
+#include "kernel_avx2.h"
+
+enum { LANES = 8, NR = 16, ROWS_AHEAD = 4 };
+_Static_assert((int)TSR_PACK_SLACK > (int)LANES, "a panel of 6 is written in eights");
+
+INLINE void put(const bool wide, void *to, size_t at, __m256 x) {
+  if (wide) {
+    _mm256_storeu_pd((double *)to + at, _mm256_cvtps_pd(_mm256_castps256_ps128(x)));
+    _mm256_storeu_pd((double *)to + at + 4, _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)));
+  } else {
+    _mm256_storeu_ps((float *)to + at, x);
+  }
+}
+
+/* As they lie: whole rows of the source, across all panels, so that memory is read in order. */
+INLINE void copy(const bool wide, const size_t w, const tsr_pack *p, void *to) {
+  const size_t read = w < LANES ? LANES : w;
+  size_t full = p->width < read ? 0 : (p->width - read) / w + 1;
+  for (size_t t = 0; t < p->k; t++) {
+    const float *from = p->from + t * p->ld;
+    size_t at = t * w, panel = 0;
+    for (; panel < full; panel++, at += p->panel) {
+      const float *x = from + panel * w;
+      _mm_prefetch((const char *)(x + ROWS_AHEAD * p->ld), _MM_HINT_T0);
+      UNROLL for (size_t h = 0; h < w; h += LANES) put(wide, to, at + h, _mm256_loadu_ps(x + h));
+    }
+    for (; panel * w < p->width; panel++, at += p->panel) {
+      size_t left = p->width - panel * w;
+      const float *x = from + panel * w;
+      UNROLL for (size_t h = 0; h < w; h += LANES) {
+        size_t n = left > h ? tsr_min(left - h, w) : 0;
+        put(wide, to, at + h, n ? _mm256_maskload_ps(x + h, tsr_mask(n)) : _mm256_setzero_ps());
+      }
+    }
+  }
+}
+
+INLINE void transpose8(__m256 *r) {
+  __m256 t[8];
+  UNROLL for (int i = 0; i < 4; i++) {
+    t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+  }
+  UNROLL for (int i = 0; i < 2; i++) {
+    UNROLL for (int j = 0; j < 2; j++) {
+      r[4 * i + 2 * j] = _mm256_shuffle_ps(t[4 * i + j], t[4 * i + j + 2], _MM_SHUFFLE(1, 0, 1, 0));
+      r[4 * i + 2 * j + 1] = _mm256_shuffle_ps(t[4 * i + j], t[4 * i + j + 2], _MM_SHUFFLE(3, 2, 3, 2));
+    }
+  }
+  UNROLL for (int i = 0; i < 4; i++) {
+    t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+    t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
+  }
+  UNROLL for (int i = 0; i < 8; i++) r[i] = t[i];
+}
+
+/* Up to eight lines, transposed in blocks of 8x8. */
+INLINE void transpose_lines(const bool wide, const size_t w, size_t lines, size_t k, const float *from, size_t ld, void *to, size_t at) {
+  for (size_t t = 0; t < k; t += LANES) {
+    __m256 r[LANES];
+    size_t left = k - t;
+    if (lines == LANES && left >= LANES) {
+      UNROLL for (size_t i = 0; i < LANES; i++) r[i] = _mm256_loadu_ps(from + i * ld + t);
+    } else {
+      __m256i mask = tsr_mask(left);
+      UNROLL for (size_t i = 0; i < LANES; i++) r[i] = i < lines ? _mm256_maskload_ps(from + i * ld + t, mask) : _mm256_setzero_ps();
+    }
+    transpose8(r);
+    if (left >= LANES) {
+      UNROLL for (size_t i = 0; i < LANES; i++) put(wide, to, at + (t + i) * w, r[i]);
+    } else {
+      for (size_t i = 0; i < left; i++) put(wide, to, at + (t + i) * w, r[i]);
+    }
+  }
+}
+
+INLINE void pack(const bool wide, const size_t w, const tsr_pack *p, void *to) {
+  if (!p->transpose) {
+    copy(wide, w, p, to);
+    return;
+  }
+  for (size_t panel = 0; panel * w < p->width; panel++) {
+    size_t left = tsr_min(p->width - panel * w, w);
+    for (size_t h = 0; h < w; h += LANES) {
+      size_t lines = left > h ? tsr_min(left - h, LANES) : 0;
+      transpose_lines(wide, w, lines, p->k, p->from + (panel * w + h) * p->ld, p->ld, to, panel * p->panel + h);
+    }
+  }
+}
+
+void tsr_pack_avx2(const tsr_pack *p, float *to) {
+  if (p->w == NR) pack(false, NR, p, to);
+  else pack(false, 6, p, to);
+}
+
+void tsr_pack64_avx2(const tsr_pack *p, double *to) {
+  if (p->w == 8) pack(true, 8, p, to);
+  else pack(true, 6, p, to);
+}
+
+void tsr_unpack_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld) {
+  for (size_t h = 0; h < width; h += LANES) {
+    size_t lines = tsr_min(width - h, LANES);
+    for (size_t t = 0; t < k; t += LANES) {
+      __m256 r[LANES];
+      size_t left = tsr_min(k - t, LANES);
+      UNROLL for (size_t i = 0; i < LANES; i++) r[i] = i < left ? _mm256_loadu_ps(panel + (t + i) * NR + h) : _mm256_setzero_ps();
+      transpose8(r);
+      __m256i mask = tsr_mask(left);
+      for (size_t i = 0; i < lines; i++) {
+        if (left == LANES) _mm256_storeu_ps(to + (h + i) * ld + t, r[i]);
+        else _mm256_maskstore_ps(to + (h + i) * ld + t, mask, r[i]);
+      }
+    }
+  }
+}
+#endif

@@ -1,0 +1,140 @@
+/* trsm.c: triangular systems by recursion: half the unknowns, a product, the other half. The leaves solve one panel of right-hand sides
+ * at a time, by tiles of the product and true substitution, never by an inverse. */
+#include "fast.h"
+#include "pool.h"
+#include "solve.h"
+
+enum { LEAF = 64, LEAF_MAX = 128, CHUNK_PANELS = 4, TILE_ROWS_MAX = 16, PANEL_MAX = 32 };
+
+typedef struct {
+  tsr_run *run;
+  const tsr_system *s;
+  const tsr_kernels *kernels;
+} leaf;
+
+/* Rows [i, i + rows) of the panel, from which the other unknowns are already subtracted: the triangle on the diagonal. */
+static void substitute(const tsr_system *s, size_t i, size_t rows, size_t width, float *panel) {
+  for (size_t step = 0; step < rows; step++) {
+    size_t r = s->lower ? i + step : i + rows - 1 - step;
+    float *x = panel + r * width;
+    for (size_t before = 0; before < step; before++) {
+      size_t t = s->lower ? i + before : i + rows - 1 - before;
+      float factor = *tsr_operand_at(&s->t, r, t);
+      const float *known = panel + t * width;
+      for (size_t c = 0; c < width; c++) x[c] -= factor * known[c];
+    }
+    if (s->unit) continue;
+    float pivot = *tsr_operand_at(&s->t, r, r);
+    for (size_t c = 0; c < width; c++) x[c] /= pivot;
+  }
+}
+
+static void solve_panel(const leaf *l, float *panel) {
+  const tsr_system *s = l->s;
+  size_t mr = l->kernels->mr, nr = l->kernels->nr, tiles = tsr_parts(s->n, mr);
+  for (size_t q = 0; q < tiles; q++) {
+    size_t tile = s->lower ? q : tiles - 1 - q, i = tile * mr, rows = tsr_min(mr, s->n - i), known = s->lower ? 0 : i + rows;
+    size_t steps = s->lower ? i : s->n - known;
+    tsr_tile t = {.k = steps, .chain = s->chain == 32 ? 32 : TSR_CHAIN_DEFAULT, .lda = s->t.ld, .b = panel + known * nr, .ldb = nr,
+                  .c = panel + i * nr, .ldc = nr, .alpha = -1, .beta = 1, .ahead = (const char *)panel};
+    if (steps > 0) {
+      t.a = tsr_operand_at(&s->t, i, known);
+      l->kernels->tile[!s->t.trans][0][rows](&t);
+    }
+    substitute(s, i, rows, nr, panel);
+  }
+}
+
+static void solve_chunk(void *context, size_t chunk, uint32_t worker) {
+  const leaf *l = context;
+  const tsr_system *s = l->s;
+  size_t nr = l->kernels->nr, first = chunk * CHUNK_PANELS * nr, end = tsr_min(s->count, first + CHUNK_PANELS * nr);
+  float panel[LEAF_MAX * PANEL_MAX + TSR_PACK_SLACK];
+  (void)worker;
+  for (size_t c = first; c < end && !tsr_stopped(l->run); c += nr) {
+    size_t width = tsr_min(nr, end - c);
+    float *b = s->b + c * s->col;
+    bool along = s->col == 1;
+    tsr_pack pack = {.w = nr, .width = width, .k = s->n, .from = b, .ld = along ? s->row : s->col, .transpose = !along};
+    l->kernels->pack(&pack, panel);
+    if (s->alpha != 1) {
+      for (size_t i = 0; i < s->n * nr; i++) panel[i] = (float)(s->alpha * (double)panel[i]);
+    }
+    solve_panel(l, panel);
+    if (along) {
+      for (size_t i = 0; i < s->n; i++) {
+        for (size_t j = 0; j < width; j++) b[i * s->row + j] = panel[i * nr + j];
+      }
+    } else {
+      l->kernels->unpack(width, s->n, panel, b, s->col);
+    }
+  }
+}
+
+/* Unknowns [first, first + n) as a system of their own. */
+static tsr_system part(const tsr_system *s, size_t first, size_t n, double alpha) {
+  tsr_system p = *s;
+  p.n = n;
+  p.t.p = tsr_operand_at(&s->t, first, first);
+  p.b = s->b + first * s->row;
+  p.alpha = alpha;
+  return p;
+}
+
+/* B(to..) = alpha B(to..) - T(to.., from..) X(from..). */
+static int32_t eliminate(tsr_run *run, const tsr_system *s, size_t from, size_t known, size_t to, size_t n) {
+  tsr_operand t = {tsr_operand_at(&s->t, to, from), s->t.ld, s->t.trans};
+  tsr_product g = {.k = known, .alpha = -1, .beta = s->alpha, .chain = s->chain};
+  float *b = s->b + to * s->row, *x = s->b + from * s->row;
+  if (s->col == 1) {
+    g.m = n;
+    g.n = s->count;
+    g.a = t;
+    g.b = (tsr_operand){x, s->row, false};
+    g.c = (tsr_target){b, s->row, 1, false};
+  } else {
+    g.m = s->count;
+    g.n = n;
+    g.a = (tsr_operand){x, s->col, false};
+    g.b = (tsr_operand){t.p, t.ld, !t.trans};
+    g.c = (tsr_target){b, s->col, 1, false};
+  }
+  g.d = g.c;
+  return tsr_multiply(run, &g, TSR_TILE_DEFAULT);
+}
+
+static int32_t solve(tsr_run *run, const tsr_system *s, size_t largest) {
+  if (tsr_stopped(run) || s->n == 0 || s->count == 0) return TSR_OK;
+  if (s->n <= largest) {
+    leaf l = {run, s, tsr_kernels_of(run->isa)};
+    tsr_pool_run(run->pool, tsr_parts(s->count, CHUNK_PANELS * l.kernels->nr), solve_chunk, &l);
+    return TSR_OK;
+  }
+  size_t half = tsr_round_up(s->n / 2, largest), rest = s->n - half;
+  size_t first = s->lower ? 0 : half, known = s->lower ? half : rest, then = s->lower ? half : 0, left = s->n - known;
+  tsr_system a = part(s, first, known, s->alpha), b = part(s, then, left, 1);
+  int32_t status = solve(run, &a, largest);
+  if (status == TSR_OK) status = eliminate(run, s, first, known, then, left);
+  if (status == TSR_OK) status = solve(run, &b, largest);
+  return status;
+}
+
+int32_t tsr_solve(tsr_run *run, const tsr_system *s) { return solve(run, s, s->n <= LEAF_MAX ? LEAF_MAX : LEAF); }
+
+/* B inv(A) is the transpose of inv(A') B', so the right side is the left one of both transposes. */
+int32_t tsr_fast_trsm(tsr_run *run, const tsr_op *op) {
+  const tsr_view *A = &op->v[0], *B = &op->v[1];
+  bool right = (op->flags & TSR_RIGHT) != 0, turned = right != B->trans;
+  tsr_system s = {.n = A->rows, .t = tsr_operand_of(A), .unit = (op->flags & TSR_UNIT) != 0, .alpha = op->alpha, .b = B->data,
+                  .row = turned ? 1 : B->ld, .col = turned ? B->ld : 1, .count = turned ? B->rows : B->cols, .chain = op->chain};
+  s.t.trans = A->trans != right;
+  s.lower = ((op->flags & TSR_LOWER) != 0) != s.t.trans;
+  run->tile = TSR_TILE_PACKED;
+  if (op->alpha == 0) {
+    tsr_product zero = {.m = B->rows, .n = B->cols, .c = {B->data, B->ld, 1, false}, .d = {B->data, B->ld, 1, false}};
+    return tsr_multiply(run, &zero, TSR_TILE_PACKED);
+  }
+  int32_t status = tsr_solve(run, &s);
+  run->tile = TSR_TILE_PACKED;
+  return status;
+}
