@@ -1,0 +1,136 @@
+// Loads the native library in Bun or in Deno behind one type. Arguments are not checked here: Bun coerces bad numbers in silence,
+// so callers pass whole numbers in range, and typed arrays, never null.
+import process from "node:process";
+import { LibraryError } from "../src/errors.ts";
+import { symbols, TSR_ABI, TSR_OK, TSR_QUEUED } from "./symbols.ts";
+
+type Symbols = typeof symbols;
+
+interface Kinds {
+  u32: number;
+  f64: number;
+  buffer: ArrayBufferView;
+}
+
+type Arguments<P extends readonly (keyof Kinds)[]> = { -readonly [I in keyof P]: Kinds[P[I]] };
+
+/** The functions of tsr.h. */
+export type Native = { readonly [K in keyof Symbols]: (...args: Arguments<Symbols[K]["parameters"]>) => number };
+
+/** A library and the file it came from. */
+export interface Loaded {
+  readonly native: Native;
+  readonly path: string;
+}
+
+interface Signature {
+  readonly parameters: readonly string[];
+  readonly result: string;
+}
+
+type Functions = Readonly<Record<string, (...args: never[]) => unknown>>;
+type Open = (path: string, signatures: Readonly<Record<string, Signature>>) => Functions;
+
+interface BunFfi {
+  dlopen(path: string, symbols: Record<string, { args: readonly string[]; returns: string }>): { symbols: Functions };
+}
+
+interface DenoFfi {
+  dlopen(path: string, symbols: Readonly<Record<string, Signature>>): { symbols: Functions };
+}
+
+/** The runtime's own way to open a library. */
+function opener(): Open {
+  const deno = (globalThis as unknown as { Deno?: DenoFfi }).Deno;
+  if (deno) return (path, signatures) => deno.dlopen(path, signatures).symbols;
+  const bun = process.versions["bun"] === undefined
+    ? undefined
+    : process.getBuiltinModule("bun:ffi") as unknown as BunFfi | undefined;
+  if (bun) {
+    return (path, signatures) => {
+      const table = Object.entries(signatures).map(([name, { parameters, result }]) => [name, { args: parameters, returns: result }]);
+      return bun.dlopen(path, Object.fromEntries(table)).symbols;
+    };
+  }
+  throw new LibraryError("Tesserae runs on Bun and Deno; this runtime has neither's way to load a native library", { tried: [] });
+}
+
+const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error);
+
+/** Why the file is no library for this package; undefined and the functions where it is one. */
+function attempt(open: Open, path: string): { native: Native } | { why: string; cause?: unknown } {
+  let abi: unknown;
+  try {
+    abi = open(path, { tsr_abi: symbols.tsr_abi })["tsr_abi"]?.();
+  } catch (cause) {
+    return { why: messageOf(cause), cause };
+  }
+  if (abi !== TSR_ABI) return { why: `the library speaks ABI ${abi}, this package ABI ${TSR_ABI}: build it again` };
+  try {
+    return { native: open(path, symbols) as unknown as Native };
+  } catch (cause) {
+    return { why: messageOf(cause), cause };
+  }
+}
+
+// ---- the end of the process ----
+
+/** Cancels all work of a context and waits until it has stopped; the context stays. */
+function quiesce(native: Native, context: number): void {
+  const out = new Uint32Array(1);
+  if (native.tsr_submit(context, TSR_QUEUED, out) !== TSR_OK) return;
+  const last = out[0]!;
+  for (let ticket = last; ticket > 0; ticket--) {
+    native.tsr_poll(context, ticket, out);
+    if (out[0] === 1) break;
+    native.tsr_cancel(context, ticket);
+  }
+  native.tsr_wait(context, last, 1);
+}
+
+/** A runtime that ends frees the memory of its arrays first, on Deno also after an uncaught error, so nothing may be at work then. */
+function stopAtExit(native: Native): Native {
+  const open = new Set<number>();
+  const stop = () => {
+    for (const context of open) quiesce(native, context);
+  };
+  process.on("exit", stop);
+  process.on("uncaughtExceptionMonitor", () => {
+    if (process.listenerCount("uncaughtException") === 0) stop();
+  });
+  return {
+    ...native,
+    tsr_open: (config, context) => {
+      const status = native.tsr_open(config, context);
+      if (status === TSR_OK) open.add(new DataView(context.buffer, context.byteOffset).getUint32(0, true));
+      return status;
+    },
+    tsr_close: (context) => {
+      open.delete(context);
+      return native.tsr_close(context);
+    },
+  };
+}
+
+const loaded = new Map<string, Native>();
+
+/** The first of these files that is a library for this package. It stays loaded until the process ends. */
+export function load(paths: readonly string[]): Loaded {
+  const open = opener();
+  const tried: string[] = [];
+  let cause: unknown;
+  for (const path of paths) {
+    const known = loaded.get(path);
+    if (known) return { native: known, path };
+    const result = attempt(open, path);
+    if ("native" in result) {
+      const native = stopAtExit(result.native);
+      loaded.set(path, native);
+      return { native, path };
+    }
+    tried.push(`${path}: ${result.why}`);
+    cause ??= result.cause;
+  }
+  const advice = "Build it with `npm run build` in the package's folder, or name another file (TSR_LIB, or open's option library).";
+  throw new LibraryError(`The native library cannot be used.\n  ${tried.join("\n  ")}\n${advice}`, { tried, cause });
+}

@@ -1,0 +1,186 @@
+#!/usr/bin/env node
+// Builds the native library, lib/<platform>-<arch>/libtesserae.<ext>, from core/ and cpu/. What is up to date is left alone:
+// objects and the library carry the hash of all that made them. Plain JavaScript for Node, because it runs before all else.
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, dirname, join } from "node:path";
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { root, say, SetupError } from "./setup.mjs";
+
+const ZIG_VERSION = "0.15.2";
+const FOLDERS = ["core", "cpu"];
+const FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-D_GNU_SOURCE", "-pthread"];
+const WARNINGS = ["-Wall", "-Wextra", "-Wpedantic"];
+const AVX2 = ["-mavx2", "-mfma"];
+
+const platform = `${process.platform}-${process.arch}`;
+const fileName = process.platform === "darwin" ? "libtesserae.dylib" : "libtesserae.so";
+
+/**
+ * A C compiler: its command line up to the flags, and what tells it from others.
+ * @typedef {{ command: string[], flags: string[], identity: string }} Compiler
+ */
+
+/** The first line a program prints about itself; undefined where it does not run. */
+function identityOf(command, argument) {
+  const { status, stdout } = spawnSync(command[0], [...command.slice(1), argument], { encoding: "utf8" });
+  return status === 0 ? stdout.split("\n")[0] : undefined;
+}
+
+/** Every machine of the architecture must be able to run the library, hence the baseline processor. */
+function zigAt(path, where) {
+  const version = identityOf([path], "version");
+  return version && { command: [path, "cc"], flags: ["-mcpu=baseline"], identity: `zig ${version} (${where})` };
+}
+
+/** zig of the ziglang wheel in build/venv, installed at the first need. A failed try is noted, so that it is not repeated each time. */
+function zigOfVenv() {
+  const venv = join(root, "build/venv"), python = join(venv, "bin/python"), failed = join(venv, "failed.txt");
+  if (existsSync(failed)) return undefined;
+  const path = () => identityOf([python, "-c"], "import ziglang, os; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))");
+  if (!existsSync(python) || !path()) {
+    say(`build: installing zig ${ZIG_VERSION} (Python wheel ziglang) into build/venv, once`);
+    const why = installZig(venv, python);
+    if (why !== undefined) {
+      say(`build: ${why}; using cc instead. To try again, delete build/venv.`);
+      mkdirSync(venv, { recursive: true });
+      writeFileSync(failed, `${why}\n`);
+      return undefined;
+    }
+  }
+  return zigAt(path() ?? "", "build/venv");
+}
+
+/** Why zig could not be installed, or undefined. */
+function installZig(venv, python) {
+  const made = spawnSync("python3", ["-m", "venv", venv], { encoding: "utf8" });
+  if (made.error) return "there is no python3 to install zig with";
+  if (made.status !== 0) return "python3 cannot make a virtual environment (on Debian and Ubuntu: apt install python3-venv)";
+  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", `ziglang==${ZIG_VERSION}`];
+  const installed = spawnSync(python, pip, { encoding: "utf8" });
+  if (installed.status === 0) return undefined;
+  const last = installed.stderr.trim().split("\n").at(-1);
+  return `pip could not install ziglang ${ZIG_VERSION} (no network?): ${last}`;
+}
+
+function systemCompiler() {
+  const version = identityOf(["cc"], "--version");
+  return version && { command: ["cc"], flags: [], identity: `cc: ${version}` };
+}
+
+/**
+ * zig from PATH, else from the venv, else cc.
+ * @returns {Compiler}
+ */
+export function findCompiler() {
+  const compiler = zigAt("zig", "PATH") ?? zigOfVenv() ?? systemCompiler();
+  if (compiler) return compiler;
+  throw new SetupError(
+    "There is no C compiler: install zig (https://ziglang.org/download), or Python 3 with venv and a network connection, " +
+      "or a C compiler as cc (Debian and Ubuntu: apt install gcc; macOS: xcode-select --install). Then run this again.",
+  );
+}
+
+/** Runs a compiler; its output when it fails is the error's text. */
+function compile(compiler, parameters) {
+  const [program, ...first] = compiler.command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, [...first, ...compiler.flags, ...parameters], { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    child.stdout.on("data", (text) => output += text);
+    child.stderr.on("data", (text) => output += text);
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0 && output !== "") say(output.trimEnd());
+      if (code === 0) resolve();
+      else reject(new SetupError(`${compiler.identity} failed:\n${output.trimEnd()}`));
+    });
+  });
+}
+
+/**
+ * Compiles C files into one shared library, with the flags of the real one.
+ * @param {Compiler} compiler
+ * @param {string[]} sources
+ * @param {string} output
+ * @returns {Promise<void>}
+ */
+export async function compileLibrary(compiler, sources, output) {
+  mkdirSync(dirname(output), { recursive: true });
+  await compile(compiler, [...FLAGS, "-shared", "-o", output, ...sources, "-lm"]);
+}
+
+function sourcesOf(extension) {
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(join(root, folder)).filter((name) => name.endsWith(extension)).sort().map((name) => `${folder}/${name}`)
+  );
+}
+
+function hashOf(...texts) {
+  const hash = createHash("sha256");
+  for (const text of texts) hash.update(text).update("\0");
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** The objects to make: source, flags, and a file name that holds the hash of both, of every header and of the compiler. */
+function plan(compiler, folder) {
+  const headers = ["ffi/tsr.h", ...sourcesOf(".h")].map((file) => readFileSync(join(root, file), "utf8"));
+  return sourcesOf(".c").filter((file) => process.arch === "x64" || !file.endsWith("_avx2.c")).map((file) => {
+    const flags = file.endsWith("_avx2.c") ? [...FLAGS, ...WARNINGS, ...AVX2] : [...FLAGS, ...WARNINGS];
+    const text = readFileSync(join(root, file), "utf8");
+    const hash = hashOf(compiler.identity, ...compiler.flags, ...flags, ...headers, text);
+    return { file, flags, object: join(folder, `${file.replace("/", "-").replace(/\.c$/, "")}-${hash}.o`) };
+  });
+}
+
+/** Compiles what is missing, as many at a time as there are processors. */
+async function compileObjects(compiler, objects) {
+  const waiting = objects.filter(({ object }) => !existsSync(object));
+  const worker = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const part = `${next.object}.${process.pid}`;
+      await compile(compiler, [...next.flags, "-c", "-o", part, join(root, next.file)]);
+      renameSync(part, next.object);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+/**
+ * Makes the library where sources, flags or compiler have changed; its path.
+ * @returns {Promise<string>}
+ */
+export async function build() {
+  const compiler = findCompiler();
+  const folder = join(root, "build", platform), library = join(root, "lib", platform, fileName);
+  mkdirSync(folder, { recursive: true });
+  mkdirSync(dirname(library), { recursive: true });
+  const objects = plan(compiler, folder);
+  const stamp = join(folder, "stamp.txt"), made = hashOf(...objects.map(({ object }) => object));
+  if (existsSync(library) && existsSync(stamp) && readFileSync(stamp, "utf8") === made) return library;
+  const start = Date.now();
+  say(`build: ${compiler.identity}`);
+  await compileObjects(compiler, objects);
+  const part = `${library}.${process.pid}`;
+  await compile(compiler, ["-shared", "-pthread", "-o", part, ...objects.map(({ object }) => object), "-lm"]);
+  renameSync(part, library);
+  writeFileSync(stamp, made);
+  const current = new Set(objects.map(({ object }) => basename(object)));
+  for (const name of readdirSync(folder)) if (name.endsWith(".o") && !current.has(name)) rmSync(join(folder, name));
+  say(`build: ${library.slice(root.length)} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  return library;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  try {
+    await build();
+  } catch (error) {
+    const blocked = ["EACCES", "EPERM", "EROFS"].includes(error.code);
+    if (!blocked && !(error instanceof SetupError)) throw error;
+    say(blocked ? `may not write ${error.path}: make the folder writable for this user, and run this again.` : error.message);
+    process.exitCode = 1;
+  }
+}
