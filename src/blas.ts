@@ -1,0 +1,209 @@
+// The operations of the contract on Matrix, under their BLAS and LAPACK names: conform, choose a row, encode. Nothing
+// runs until a driver submits it (run.ts); users of `tesserae/blas` finish with flush or flushSync.
+import * as abi from "../ffi/symbols.ts";
+import type { Device } from "./device.ts";
+import { ArgumentError } from "./errors.ts";
+import { Matrix, sameDevice } from "./matrix.ts";
+import { debugLevel, record, tracing } from "./trace.ts";
+import { choose, type Key, type Tile, tiles } from "./tune.ts";
+
+export { Matrix };
+export { flush, flushSync } from "./run.ts";
+
+export type Uplo = "lower" | "upper";
+export type Side = "left" | "right";
+
+/** What an operation may be told beyond its operands. */
+export interface OperationOptions {
+  /** Longest chain of float32 additions: 0 the library's own, 32 the short form for use inside factorisations. */
+  chain?: number;
+  /** A 1x2 or 1x1 u32 matrix (see words): where its first word is 0 when the turn comes, nothing is done. */
+  when?: Matrix;
+  /** Use this tile instead of the table's. */
+  tile?: Tile;
+}
+
+const uplos = { full: abi.TSR_FULL, lower: abi.TSR_LOWER, upper: abi.TSR_UPPER } as const;
+const sides = { left: abi.TSR_LEFT, right: abi.TSR_RIGHT } as const;
+export type Scaling = "multiply" | "normalize" | "restore";
+const scalings: Record<Scaling, number> = {
+  multiply: abi.TSR_MULTIPLY,
+  normalize: abi.TSR_NORMALIZE,
+  restore: abi.TSR_RESTORE,
+};
+export type Distribution = "uniform" | "normal";
+const distributions: Record<Distribution, number> = { uniform: abi.TSR_UNIFORM, normal: abi.TSR_NORMAL };
+const words = new Uint32Array(abi.TSR_OPTION_WORDS);
+
+type Call = (context: number, options: Uint32Array<ArrayBuffer>) => number;
+
+/** Encodes one operation of size m x n x k. */
+function encode(
+  key: Key,
+  matrices: readonly Matrix[],
+  size: Size,
+  options: OperationOptions,
+  call: (device: Device) => Call,
+): void {
+  const device = sameDevice(key, options.when ? [...matrices, options.when] : matrices);
+  const row = choose(key, device.kind, size.m, size.n, size.k);
+  words.fill(0);
+  words[abi.TSR_OPTION_TILE] = tiles.indexOf(options.tile ?? row.value as Tile);
+  words[abi.TSR_OPTION_CHAIN] = options.chain ?? 0;
+  if (options.when) {
+    const view = options.when.descriptor();
+    words[abi.TSR_OPTION_PREDICATE] = view[abi.TSR_VIEW_BUFFER]!;
+    words[abi.TSR_OPTION_PREDICATE_INDEX] = view[abi.TSR_VIEW_OFFSET_LOW]!;
+  }
+  if (!tracing()) return device.encoded(call(device)(device.context, words));
+  const start = performance.now();
+  device.encoded(call(device)(device.context, words));
+  const hostMs = performance.now() - start;
+  const shape = matrices.map((a) => a.shape.join("x")).join(" ");
+  const why = options.tile ? "asked for by the call" : row.why;
+  record(device, {
+    op: key,
+    shape,
+    engine: "tiled",
+    tile: String(row.value),
+    why,
+    deviceMs: 0,
+    hostMs,
+    gflops: 0,
+    bytes: 4 * matrices.reduce((s, a) => s + a.shape[0] * a.shape[1], 0),
+  }, size.flops);
+  if (debugLevel() >= 2) device.submit(true);
+}
+
+interface Size {
+  m: number;
+  n: number;
+  k: number;
+  flops: number;
+}
+
+function sizeOf(A: Matrix, k: number, flops: number): Size {
+  return { m: A.shape[0], n: A.shape[1], k, flops };
+}
+
+/** The block size or other parameter that the table gives an algorithm for a matrix. */
+export function tuned(key: Key, A: Matrix): number {
+  const { value } = choose(key, A.device.kind, A.shape[0], A.shape[1], Math.min(...A.shape));
+  if (typeof value !== "number") throw new ArgumentError(`${key} is a tile, not a number`);
+  return value;
+}
+
+/** Integer words that operations write: `info` of potrf and colstat, the certificate of orth. */
+export function infoWords(m: number, n: number, device: Device): Matrix {
+  const A = Matrix.hosted(m, n, device, abi.TSR_U32);
+  A.hostAs(Uint32Array).fill(0);
+  return A;
+}
+
+/** A temporary in float64, for Gram matrices and residuals. */
+export function empty64(m: number, n: number, device: Device): Matrix {
+  return Matrix.empty(m, n, device, abi.TSR_F64);
+}
+
+/** A = off outside the diagonal, diag on it; with a triangle only there (diag NaN: the diagonal stays). */
+export function laset(uplo: Uplo | "full", off: number, diag: number, A: Matrix, o: OperationOptions = {}): void {
+  const a = A.descriptor();
+  encode("laset", [A], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_laset(c, uplos[uplo], off, diag, a, w));
+}
+
+/** B = alpha A + beta B. */
+export function geadd(alpha: number, A: Matrix, beta: number, B: Matrix, o: OperationOptions = {}): void {
+  const [a, b] = [A.descriptor(), B.descriptor()];
+  encode("geadd", [A, B], sizeOf(B, 0, 0), o, ({ native }) => (c, w) => native.tsr_geadd(c, alpha, a, beta, b, w));
+}
+
+/** C = alpha A B + beta C. C in float64 (empty64): exact products, sums in float64. */
+export function gemm(alpha: number, A: Matrix, B: Matrix, beta: number, C: Matrix, o: OperationOptions = {}): void {
+  const [a, b, d] = [A.descriptor(), B.descriptor(), C.descriptor()];
+  const size = sizeOf(C, A.shape[1], 2 * C.shape[0] * C.shape[1] * A.shape[1]);
+  encode("gemm", [A, B, C], size, o, ({ native }) => (c, w) => native.tsr_gemm(c, alpha, a, b, beta, d, w));
+}
+
+/** C = alpha A Aᵀ + beta C on one triangle. */
+export function syrk(uplo: Uplo, alpha: number, A: Matrix, beta: number, C: Matrix, o: OperationOptions = {}): void {
+  const [a, d] = [A.descriptor(), C.descriptor()];
+  const size = sizeOf(C, A.shape[1], C.shape[0] * (C.shape[0] + 1) * A.shape[1]);
+  encode("syrk", [A, C], size, o, ({ native }) => (c, w) => native.tsr_syrk(c, uplos[uplo], alpha, a, beta, d, w));
+}
+
+/** B = alpha A⁻¹ B (left) or alpha B A⁻¹ (right), A triangular; uplo names the triangle as stored, before any
+ * transpose. */
+export function trsm(
+  side: Side,
+  uplo: Uplo,
+  alpha: number,
+  A: Matrix,
+  B: Matrix,
+  o: OperationOptions & { unit?: boolean } = {},
+): void {
+  const [a, b] = [A.descriptor(), B.descriptor()];
+  const flags = sides[side] | uplos[uplo] | (o.unit ? abi.TSR_UNIT : abi.TSR_NON_UNIT);
+  const size = sizeOf(B, A.shape[0], B.shape[0] * B.shape[1] * A.shape[0]);
+  encode("trsm", [A, B], size, o, ({ native }) => (c, w) => native.tsr_trsm(c, flags, alpha, a, b, w));
+}
+
+/** A = L Lᵀ in place, lower triangle; the first bad pivot j (from 1) writes base + j to info, and later calls with it
+ * do nothing. */
+export function potrf(A: Matrix, info: Matrix, base: number, o: OperationOptions = {}): void {
+  const [a, i] = [A.descriptor(), info.descriptor()];
+  encode(
+    "potrf",
+    [A],
+    sizeOf(A, 0, A.shape[0] ** 3 / 3),
+    o,
+    ({ native }) => (c, w) => native.tsr_potrf(c, a, i, base, w),
+  );
+}
+
+/** S = the largest absolute value of each column; info = row, column (from 1) of the first NaN or Inf, or 0 0. */
+export function colstat(A: Matrix, S: Matrix, info: Matrix, o: OperationOptions = {}): void {
+  const [a, s, i] = [A.descriptor(), S.descriptor(), info.descriptor()];
+  encode("colstat", [A, S], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_colstat(c, a, s, i, w));
+}
+
+/** Columns of A times s_j, or by the power of two of s_j: normalize brings their largest entry into [1/2, 1), restore
+ * undoes it. */
+export function scale(mode: Scaling, A: Matrix, S: Matrix, o: OperationOptions = {}): void {
+  const [a, s] = [A.descriptor(), S.descriptor()];
+  encode("scale", [A, S], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_scale(c, scalings[mode], a, s, w));
+}
+
+/** One certified panel of Gram-Schmidt: W becomes W T⁻¹. Columns that enter shorter than floor, or nearer than that to the
+ * span of the others, are replaced by random ones. info[0] = 1 asks for another pass, info[1] counts dead columns. */
+export function orth(
+  W: Matrix,
+  T: Matrix,
+  info: Matrix,
+  floor: number,
+  seed: number,
+  o: OperationOptions = {},
+): void {
+  const [a, t, i] = [W.descriptor(), T.descriptor(), info.descriptor()];
+  const size = sizeOf(W, 0, 2 * W.shape[0] * W.shape[1] ** 2);
+  encode("orth", [W, T], size, o, ({ native }) => (c, w) => native.tsr_orth(c, a, t, i, floor, seed, w));
+}
+
+/** R = B - A X, accumulated in float64. */
+export function resid(A: Matrix, X: Matrix, B: Matrix, R: Matrix, o: OperationOptions = {}): void {
+  const [a, x, b, r] = [A.descriptor(), X.descriptor(), B.descriptor(), R.descriptor()];
+  const size = sizeOf(R, A.shape[1], 2 * R.shape[0] * R.shape[1] * A.shape[1]);
+  encode("resid", [A, X, B, R], size, o, ({ native }) => (c, w) => native.tsr_resid(c, a, x, b, r, w));
+}
+
+/** A = random numbers, a pure function of seed, row and column. */
+export function rand(distribution: Distribution, seed: number, A: Matrix, o: OperationOptions = {}): void {
+  const a = A.descriptor();
+  const [low, high] = [seed >>> 0, Math.floor(seed / 2 ** 32)];
+  encode(
+    "rand",
+    [A],
+    sizeOf(A, 0, 0),
+    o,
+    ({ native }) => (c, w) => native.tsr_rand(c, distributions[distribution], low, high, a, w),
+  );
+}

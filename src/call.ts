@@ -1,0 +1,88 @@
+// A public call: its operands, held until it ends, and the type of the algorithms that serve both its forms.
+import { defaultDevice, type Device } from "./device.ts";
+import { ArgumentError } from "./errors.ts";
+import { vectorFrom, type VectorLike } from "./input.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { checkEngine, type Engine } from "./tune.ts";
+
+/** Options that every call takes. */
+export interface RunOptions {
+  /** Where to run; default: where the first Matrix operand lies, else the default device. */
+  device?: Device;
+  engine?: Engine;
+  /** The promise rejects within 100 ms of the abort; other calls go on. */
+  signal?: AbortSignal;
+  onProgress?: (event: Progress) => void;
+  /** Reject NaN and Inf with their position. Default: true for factorisations and solves, false for products. */
+  checkFinite?: boolean;
+}
+
+export interface Progress {
+  phase: string;
+  done: number;
+  total: number;
+}
+
+/** Where an algorithm pauses. `numbers`: the host is about to read what was computed so far; else it only tells how far
+ * it is. */
+export interface Pause extends Progress {
+  numbers: boolean;
+}
+
+/** One text for both forms of a call: the drivers in run.ts submit what was encoded at each pause and wait for it. */
+export type Algorithm<T> = Generator<Pause, T, undefined>;
+
+/** Waits until everything encoded so far has run, so that the host may read it. */
+export function numbers(phase: string, done: number, total: number): Pause {
+  return { phase, done, total, numbers: true };
+}
+
+/** Tells how far the work is; work of the next stretch may start before this one has passed. */
+export function progress(phase: string, done: number, total: number): Pause {
+  return { phase, done, total, numbers: false };
+}
+
+/** The operands of one public call: plain data copied in, matrices kept alive whatever their owner does meanwhile. */
+export class Call implements Disposable {
+  readonly op: string;
+  readonly options: RunOptions;
+  readonly device: Device;
+  readonly #async: boolean;
+  readonly #operands: Matrix[] = [];
+
+  constructor(op: string, operands: readonly unknown[], options: RunOptions, async: boolean) {
+    this.op = op;
+    this.options = options;
+    this.#async = async;
+    const first = operands.find((a): a is Matrix => a instanceof Matrix);
+    this.device = options.device ?? first?.device ?? defaultDevice();
+    checkEngine(options.engine, this.device.engines, op);
+  }
+
+  /** An operand. Numbers that the user can reach (`data` was read) are copied for an asynchronous call, so that nothing
+   * the user does with their ArrayBuffer can reach work on its way. */
+  matrix(a: MatrixLike): Matrix {
+    if (a instanceof Matrix && a.device !== this.device) {
+      const [theirs, ours] = [a.device.name, this.device.name];
+      throw new ArgumentError(`${this.op}: an operand lies on ${theirs}, the call runs on ${ours}; Matrix.from copies it`);
+    }
+    const own = !(a instanceof Matrix)
+      ? Matrix.fromData(a, this.device, this.op)
+      : this.#async && a.storage.exposed
+      ? a.copy()
+      : a.share();
+    this.#operands.push(own);
+    return own;
+  }
+
+  /** A vector operand as a column. */
+  column(values: VectorLike): Matrix {
+    const data = vectorFrom(values, this.op);
+    return this.matrix({ data, shape: [data.length, 1] });
+  }
+
+  [Symbol.dispose](): void {
+    for (const operand of this.#operands) operand[Symbol.dispose]();
+    this.#operands.length = 0;
+  }
+}

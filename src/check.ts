@@ -1,0 +1,52 @@
+// Checks of operands that read every number once: NaN and Inf, and the scale of the entries.
+import { colstat, infoWords } from "./blas.ts";
+import { type Algorithm, numbers } from "./call.ts";
+import { NonFiniteError, OverflowError } from "./errors.ts";
+import { Matrix } from "./matrix.ts";
+
+/** Largest absolute value of a matrix, and the place of its first NaN or Inf in row-major order. */
+export interface Statistics {
+  max: number;
+  nonFinite: [number, number] | undefined;
+}
+
+/** Reads A once and waits for the queue. */
+export function* statistics(A: Matrix): Algorithm<Statistics> {
+  using s = Matrix.empty(1, A.shape[1], A.device);
+  using place = infoWords(1, 2, A.device);
+  colstat(A, s, place);
+  yield numbers("check", 0, 1);
+  const [row, column] = place.hostAs(Uint32Array) as unknown as [number, number];
+  const max = s.host().subarray(0, A.shape[1]).reduce((a, b) => Math.max(a, b), 0);
+  return { max, nonFinite: row > 0 ? [row - 1, column - 1] : undefined };
+}
+
+/** False where A has NaN or Inf and the caller accepts NaN results; throws NonFiniteError where not. */
+export function* isFinite(A: Matrix, op: string, name: string, check: boolean | undefined): Algorithm<boolean> {
+  const { nonFinite } = yield* statistics(A);
+  if (!nonFinite) return true;
+  if (check === false) return false;
+  const [row, column] = nonFinite;
+  throw new NonFiniteError(
+    `${op}: ${name} has ${
+      A.at(row, column)
+    } at row ${row}, column ${column}; clean the data, or pass checkFinite: false for NaN results`,
+    row,
+    column,
+  );
+}
+
+/** Throws where a result has left the range of float32. */
+export function* requireInRange(R: Matrix, op: string, name: string): Algorithm<void> {
+  const { nonFinite } = yield* statistics(R);
+  if (nonFinite) {
+    throw new OverflowError(`${op}: an entry of ${name} is beyond float32 (3.4e38); scale the input first`);
+  }
+}
+
+/** A matrix of NaN, the result for input that is not finite. */
+export function notANumber(m: number, n: number, like: Matrix): Matrix {
+  const A = Matrix.hosted(m, n, like.device);
+  A.host().fill(NaN);
+  return A;
+}

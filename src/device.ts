@@ -1,0 +1,277 @@
+// A device: one context of the native library, its queue, and its memory. The only place where a status becomes an
+// exception.
+import * as abi from "../ffi/symbols.ts";
+import { load, type Native } from "../ffi/load.ts";
+import { candidates } from "../ffi/locate.ts";
+import { read } from "./env.ts";
+import { ArgumentError, DeviceError, DisposedError, DTypeError, OutOfMemoryError, ShapeError } from "./errors.ts";
+import { type Host, Memory, type Piece } from "./memory.ts";
+
+/** What tsr_info tells. */
+interface Facts {
+  readonly device: string;
+  readonly kind: string;
+  readonly isa: string;
+  readonly threads: number;
+  readonly cores: number;
+  readonly chain: number;
+  readonly page: number;
+  readonly tiles: readonly string[];
+  readonly engines: readonly string[];
+  readonly emulated: boolean;
+}
+
+const isaOf: Readonly<Record<string, number>> = {
+  "cpu": abi.TSR_ISA_BEST,
+  "cpu:portable": abi.TSR_ISA_PORTABLE,
+  "cpu:avx2": abi.TSR_ISA_AVX2,
+};
+
+const texts = new TextDecoder();
+
+function textOf(bytes: Uint8Array): string {
+  return texts.decode(bytes.subarray(0, bytes.indexOf(0)));
+}
+
+/** Calls run in order on one queue; an operation is encoded first and runs when it is submitted. */
+export class Device implements Disposable, Host {
+  readonly name: string;
+  readonly kind: string;
+  readonly engines: readonly string[];
+  /** Path of the library file. */
+  readonly library: string;
+  readonly facts: Facts;
+  readonly native: Native;
+  readonly memory: Memory;
+  /** Operations encoded since open: the number of the last one, as tsr_trace counts. */
+  operations = 0;
+  readonly #context: number;
+  #closed = false;
+  #encoded: Piece[] = [];
+  #unsubmitted = false;
+  #last = 0;
+  #passed = 0;
+  #flight: { ticket: number; pieces: Piece[] }[] = [];
+  readonly #live = new Set<WeakRef<Disposable>>();
+  readonly #out = new Uint32Array(2);
+
+  constructor(name: string, native: Native, library: string, threads: number) {
+    const isa = isaOf[name];
+    if (isa === undefined) {
+      const known = Object.keys(isaOf).join(", ");
+      throw new ArgumentError(`open: there is no device "${name}"; known devices are ${known}`);
+    }
+    this.name = name;
+    this.native = native;
+    this.library = library;
+    const config = new Uint32Array(abi.TSR_CONFIG_WORDS);
+    config[abi.TSR_CONFIG_ABI] = abi.TSR_ABI;
+    config[abi.TSR_CONFIG_DEVICE] = abi.TSR_DEVICE_CPU;
+    config[abi.TSR_CONFIG_ISA] = isa;
+    config[abi.TSR_CONFIG_THREADS] = threads;
+    const status = native.tsr_open(config, this.#out);
+    this.#context = status === abi.TSR_OK ? this.#out[0]! : 0;
+    if (status !== abi.TSR_OK) throw this.#failure(status);
+    const text = new Uint8Array(4096);
+    this.check(native.tsr_info(this.#context, text, text.length));
+    this.facts = JSON.parse(textOf(text)) as Facts;
+    this.kind = this.facts.kind;
+    this.engines = this.facts.engines;
+    this.memory = new Memory(this);
+  }
+
+  /** The context, for calls into the library. */
+  get context(): number {
+    if (this.#closed) throw new DisposedError(`device ${this.name} is closed`);
+    return this.#context;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Ends the device: cancels its work, disposes its matrices, closes its context. */
+  close(): void {
+    if (this.#closed) return;
+    for (const reference of this.#live) reference.deref()?.[Symbol.dispose]();
+    this.#live.clear();
+    this.check(this.native.tsr_close(this.#context));
+    this.#closed = true;
+    this.#flight = [];
+    this.#encoded = [];
+    this.#passed = this.#last;
+    this.memory.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** close() will dispose what is adopted; `abandon` takes it off the list. */
+  adopt(matrix: Disposable): WeakRef<Disposable> {
+    const reference = new WeakRef(matrix);
+    this.#live.add(reference);
+    if (this.#live.size % 4096 === 0) {
+      for (const old of this.#live) if (!old.deref()) this.#live.delete(old);
+    }
+    return reference;
+  }
+
+  abandon(reference: WeakRef<Disposable>): void {
+    this.#live.delete(reference);
+  }
+
+  // ---- errors ----
+
+  /** Throws the exception that belongs to a negative status. */
+  check(status: number): void {
+    if (status !== abi.TSR_OK) throw this.#failure(status);
+  }
+
+  #failure(status: number): Error {
+    const buffer = new Uint8Array(1024);
+    this.native.tsr_error(this.#context, buffer, buffer.length);
+    const text = textOf(buffer) || `status ${status}`;
+    switch (status) {
+      case abi.TSR_E_MEMORY:
+        return new OutOfMemoryError(text, Number(/(\d+) bytes/.exec(text)?.[1] ?? 0));
+      case abi.TSR_E_HANDLE:
+      case abi.TSR_E_CONTEXT:
+        return new DisposedError(text);
+      case abi.TSR_E_SHAPE:
+        return new ShapeError(text);
+      case abi.TSR_E_TYPE:
+        return new DTypeError(text);
+      case abi.TSR_E_ARGUMENT:
+      case abi.TSR_E_ALIAS:
+      case abi.TSR_E_BOUNDS:
+        return new ArgumentError(text);
+      default:
+        return new DeviceError(text);
+    }
+  }
+
+  // ---- what memory needs ----
+
+  align(memory: Uint8Array): number {
+    this.check(this.native.tsr_align(memory, this.#out));
+    return this.#out[0]!;
+  }
+
+  wrap(memory: Uint8Array): number {
+    const { byteLength } = memory;
+    this.check(
+      this.native.tsr_wrap(this.context, memory, byteLength >>> 0, Math.floor(byteLength / 2 ** 32), this.#out),
+    );
+    return this.#out[0]!;
+  }
+
+  alloc(bytes: number): number {
+    this.check(this.native.tsr_alloc(this.context, bytes >>> 0, Math.floor(bytes / 2 ** 32), this.#out));
+    return this.#out[0]!;
+  }
+
+  free(handle: number): void {
+    if (!this.#closed) this.check(this.native.tsr_free(this.#context, handle));
+  }
+
+  horizon(): number {
+    return this.#unsubmitted ? this.#last + 1 : this.#last;
+  }
+
+  passed(): number {
+    const flight = this.#flight.at(-1);
+    if (flight) this.#poll(flight.ticket);
+    return this.#passed;
+  }
+
+  // ---- queue ----
+
+  /** After an operation's call: counts it, or throws. */
+  encoded(status: number): void {
+    this.check(status);
+    this.operations++;
+    this.#unsubmitted = true;
+  }
+
+  /** Keeps memory alive until the work that is being encoded has passed. */
+  keep(piece: Piece): void {
+    this.#encoded.push(piece);
+  }
+
+  /** Starts what was encoded, on the queue's thread or here and now. */
+  submit(inline: boolean): number {
+    const mode = inline ? abi.TSR_INLINE : abi.TSR_QUEUED;
+    const pieces = this.#encoded;
+    this.#encoded = [];
+    this.#unsubmitted = false;
+    const status = this.native.tsr_submit(this.context, mode, this.#out);
+    const ticket = this.#out[0]!;
+    if (status === abi.TSR_OK) {
+      this.#last = ticket;
+      this.#flight.push({ ticket, pieces });
+      if (inline) this.#reap(ticket);
+    }
+    this.check(status);
+    return ticket;
+  }
+
+  /** Whether a ticket has passed; throws when it ended by an error. */
+  done(ticket: number): boolean {
+    const status = this.#poll(ticket);
+    if (status !== abi.TSR_E_CANCELED) this.check(status);
+    return this.#passed >= ticket;
+  }
+
+  cancel(ticket: number): void {
+    this.check(this.native.tsr_cancel(this.context, ticket));
+  }
+
+  #poll(ticket: number): number {
+    if (this.#closed || ticket <= this.#passed) return abi.TSR_OK;
+    this.#out[0] = 0;
+    const status = this.native.tsr_poll(this.#context, ticket, this.#out);
+    if (this.#out[0] === 1 || status === abi.TSR_E_DEVICE) this.#reap(ticket);
+    return status;
+  }
+
+  #reap(ticket: number): void {
+    this.#passed = Math.max(this.#passed, ticket);
+    this.#flight = this.#flight.filter((f) => f.ticket > ticket);
+  }
+}
+
+// ---- opening ----
+
+export interface OpenOptions {
+  /** "cpu" (the default), "cpu:avx2", "cpu:portable". */
+  device?: string;
+  /** Path of the native library; default: TSR_LIB, then the one of this package. */
+  library?: string;
+  /** Threads of the CPU library, default: TSR_THREADS, then one for each processor. */
+  threads?: number;
+}
+
+/** Opens a device of its own; close it (or `using`) when done. */
+export function open(options: OpenOptions = {}): Device {
+  const threads = threadCount(options.threads ?? read("TSR_THREADS"));
+  const { native, path } = load(candidates(options.library ?? read("TSR_LIB")));
+  return new Device(options.device ?? read("TSR_DEVICE") ?? "cpu", native, path, threads);
+}
+
+function threadCount(value: number | string | undefined): number {
+  if (value === undefined) return 0;
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > 256) {
+    throw new ArgumentError(`threads (or TSR_THREADS) is ${value}; it must be a whole number from 1 to 256`);
+  }
+  return count;
+}
+
+let shared: Device | undefined;
+
+/** The device used where none is given, opened at the first use. */
+export function defaultDevice(): Device {
+  if (!shared || shared.closed) shared = open();
+  return shared;
+}

@@ -1,0 +1,170 @@
+// What users may hand in as numbers, checked and copied into float32.
+import { ArgumentError, DTypeError, OverflowError, ShapeError } from "./errors.ts";
+
+export type NumberArray =
+  | readonly number[]
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array;
+export type VectorLike = NumberArray;
+
+/** Plain data accepted as a matrix: nested arrays, or the objects of ndarray (`stride`), numpy-ts and npyjs
+ * (`fortranOrder`). */
+export type MatrixData =
+  | readonly (readonly number[])[]
+  | {
+    readonly data: NumberArray;
+    readonly shape: readonly number[];
+    readonly strides?: readonly number[];
+    readonly stride?: readonly number[];
+    readonly offset?: number;
+    readonly fortranOrder?: boolean;
+  };
+
+interface Strided {
+  data: NumberArray;
+  shape: readonly [number, number];
+  strides: readonly [number, number];
+  offset: number;
+}
+
+/** The shape of plain data; throws DTypeError or ShapeError where it is none. */
+export function shapeOf(source: MatrixData, op: string): [number, number] {
+  if (Array.isArray(source)) {
+    const rows = source as readonly (readonly number[])[];
+    const n = rows.length === 0 ? 0 : lengthOf(rows[0]!, op, 0);
+    rows.forEach((row, i) => {
+      const length = lengthOf(row, op, i);
+      if (length !== n) {
+        throw new ShapeError(`${op}: row ${i} has ${length} numbers, row 0 has ${n}; all rows must be equally long`);
+      }
+    });
+    return [rows.length, n];
+  }
+  return [...strided(source as Exclude<MatrixData, readonly (readonly number[])[]>, op).shape];
+}
+
+function lengthOf(row: unknown, op: string, i: number): number {
+  if (!Array.isArray(row)) {
+    throw new DTypeError(
+      `${op}: row ${i} is ${kindOf(row)}; a matrix is an array of rows, or { data, shape } for flat numbers`,
+    );
+  }
+  return row.length;
+}
+
+/** Copies plain data of shape m x n into target, row-major. A number beyond float32 is an OverflowError with its place.
+ */
+export function fillFrom(source: MatrixData, target: Float32Array, m: number, n: number, op: string): void {
+  if (Array.isArray(source)) {
+    (source as readonly (readonly number[])[]).forEach((row, i) =>
+      fillRow(row, target.subarray(i * n, i * n + n), i, 0, op)
+    );
+    return;
+  }
+  const { data, strides: [rowStride, colStride], offset } = strided(
+    source as Exclude<MatrixData, readonly (readonly number[])[]>,
+    op,
+  );
+  if (colStride === 1 && rowStride === n) {
+    fillFlat(data, offset, target.subarray(0, m * n), n, op);
+    return;
+  }
+  const row = new Float64Array(n);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) row[j] = numberAt(data, offset + i * rowStride + j * colStride, op);
+    fillRow(row, target.subarray(i * n, i * n + n), i, 0, op);
+  }
+}
+
+function fillFlat(data: NumberArray, offset: number, target: Float32Array, n: number, op: string): void {
+  const part = data.length === target.length ? data : data.slice(offset, offset + target.length);
+  if (part instanceof Float32Array) target.set(part);
+  else fillRow(part, target, 0, n, op);
+}
+
+/** One row, or (n > 0) a run of rows of n numbers, from row i on. */
+function fillRow(row: NumberArray, target: Float32Array, i: number, n: number, op: string): void {
+  if (Array.isArray(row)) { for (let j = 0; j < row.length; j++) numberAt(row, j, op); }
+  target.set(row);
+  for (let j = 0; j < target.length; j++) {
+    const value = target[j]!;
+    if ((value === Infinity || value === -Infinity) && Number.isFinite(row[j])) {
+      const place = n > 0 ? `row ${i + Math.floor(j / n)}, column ${j % n}` : `row ${i}, column ${j}`;
+      throw new OverflowError(`${op}: ${row[j]} at ${place} is beyond float32 (3.4e38); scale the data first`);
+    }
+  }
+}
+
+function numberAt(data: NumberArray, index: number, op: string): number {
+  const value: unknown = data[index];
+  if (typeof value === "number") return value;
+  throw new DTypeError(`${op}: element ${index} is ${kindOf(value)}; every element must be a real number`);
+}
+
+function strided(source: Exclude<MatrixData, readonly (readonly number[])[]>, op: string): Strided {
+  if (typeof source !== "object" || source === null || !("data" in source)) {
+    throw new DTypeError(
+      `${op}: ${kindOf(source)} is no matrix; give nested arrays, { data, shape }, or a Matrix. ` +
+        "A Matrix sent to a worker arrives without its numbers: send { data: m.data, shape: m.shape }",
+    );
+  }
+  const { data, shape, offset = 0, fortranOrder = false } = source;
+  checkNumbers(data, op);
+  if (!Array.isArray(shape) && !ArrayBuffer.isView(shape) || shape.length !== 2) {
+    throw new ShapeError(
+      `${op}: shape is [${shape}]; a matrix has two sizes (a vector of n numbers as a column: [n, 1])`,
+    );
+  }
+  const [m, n] = [Number(shape[0]), Number(shape[1])];
+  if (!Number.isInteger(m) || !Number.isInteger(n) || m < 0 || n < 0) {
+    throw new ShapeError(`${op}: shape is [${shape}]; sizes are whole numbers from 0`);
+  }
+  const given = source.strides ?? source.stride;
+  const [rowStride, colStride] = given ? [Number(given[0]), Number(given[1])] : fortranOrder ? [1, m] : [n, 1];
+  const ends = [0, (m - 1) * rowStride, (n - 1) * colStride, (m - 1) * rowStride + (n - 1) * colStride].map((x) =>
+    x + offset
+  );
+  if (![rowStride, colStride, offset].every(Number.isInteger)) {
+    throw new ArgumentError(
+      `${op}: strides [${rowStride}, ${colStride}] and offset ${offset} must be whole numbers of elements`,
+    );
+  }
+  if (m > 0 && n > 0 && (Math.min(...ends) < 0 || Math.max(...ends) >= data.length)) {
+    throw new ShapeError(
+      `${op}: shape ${m}x${n} needs ${m * n} numbers within data, which has ${data.length} (offset ${offset})`,
+    );
+  }
+  if (given === undefined && offset === 0 && m * n !== data.length) {
+    throw new ShapeError(`${op}: shape ${m}x${n} needs ${m * n} numbers, data has ${data.length}`);
+  }
+  return { data, shape: [m, n], strides: [rowStride, colStride], offset };
+}
+
+/** Throws a DTypeError unless this is a list of real numbers (elements of plain arrays are checked as they are copied).
+ */
+export function checkNumbers(data: unknown, op: string): asserts data is NumberArray {
+  const bigint = data instanceof BigInt64Array || data instanceof BigUint64Array;
+  if (Array.isArray(data) || (ArrayBuffer.isView(data) && !bigint && !(data instanceof DataView))) return;
+  throw new DTypeError(`${op}: data is ${kindOf(data)}; give an array of numbers or a typed array of real numbers`);
+}
+
+/** A vector as float32. */
+export function vectorFrom(values: VectorLike, op: string): Float32Array<ArrayBuffer> {
+  checkNumbers(values, op);
+  const out = new Float32Array(values.length);
+  fillRow(values, out, 0, values.length || 1, op);
+  return out;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== "object") return `a ${typeof value}`;
+  return `an object of type ${value.constructor?.name ?? "Object"}`;
+}

@@ -1,0 +1,111 @@
+// Thick-restart randomised block Krylov iteration on AᵀA (Musco & Musco 2015; Wu & Simon 2000).
+import { empty64, geadd, gemm, tuned } from "./blas.ts";
+import { type Algorithm, numbers } from "./call.ts";
+import { Matrix } from "./matrix.ts";
+import { u } from "./proof.ts";
+import { gramSchmidt } from "./qr.ts";
+import {
+  type Estimate,
+  FLOOR,
+  NEGLIGIBLE,
+  type Plan,
+  type Ritz,
+  ritzVectors,
+  singular,
+  type Space,
+  startBlock,
+  worst,
+} from "./ritz.ts";
+import { type SmallEigen, symmetricEigen } from "./small.ts";
+
+/** Grows the Krylov space of AᵀA by blocks until the k leading residuals are small; restarts keep the leading Ritz
+ * vectors. */
+export function* krylov(A: Matrix, plan: Plan, space: Space): Algorithm<Ritz> {
+  const { k, block, basis } = plan;
+  const n = A.shape[1];
+  const { Q, B } = space;
+  const t = { chain: tuned("svd.chain", A) };
+  const keep = Math.min(k + Math.ceil(block / 2), basis - block);
+  const gram = new Float64Array(basis * basis);
+  let [from, to, passes] = [0, block, 0];
+  yield* startBlock(Q.cols(0, block), plan);
+  for (;;) {
+    gemm(1, A, Q.cols(from, to), 0, B.cols(from, to), t); //              B₂ = A Q₂
+    passes++;
+    using G = empty64(to, to - from, A.device);
+    gemm(1, B.cols(0, to).T, B.cols(from, to), 0, G); //                  G₂ = Bᵀ B₂
+    const next = Math.min(to - from, n - to);
+    using R = Matrix.empty(to + next, next, A.device);
+    if (next > 0) {
+      gemm(1, A.T, B.cols(from, from + next), 0, Q.cols(to, to + next), t); // W = Aᵀ B₂
+      passes++;
+      yield* gramSchmidt(Q.cols(0, to + next), to, R); //                 W = Q S + Q₃ R
+    }
+    yield numbers("svd", passes, plan.maxPasses);
+    border(gram, from, to, basis, G.hostAs(Float64Array));
+    const eigen = symmetricEigen(to, packed(gram, to, basis));
+    const ritz = assess(eigen, from, to, next, R, plan.k);
+    const result = { Q: Q.cols(0, to), B: B.cols(0, to), eigen, passes, ...ritz };
+    if (next === 0 || passes + 2 > plan.maxPasses || worst(ritz.residuals, eigen) <= plan.tol) return result;
+    if (to + next > basis) {
+      yield* restart(result, Q, B, keep, next, t);
+      gram.fill(0);
+      for (let i = 0; i < keep; i++) gram[i * basis + i] = eigen.values[i]!;
+      to = keep;
+    }
+    [from, to] = [to, to + next];
+  }
+}
+
+/** Adds rows from..to to the lower triangle of the Gram matrix. */
+function border(gram: Float64Array, from: number, to: number, ld: number, G: Float64Array): void {
+  const width = to - from;
+  for (let i = from; i < to; i++) for (let j = 0; j <= i; j++) gram[i * ld + j] = G[j * width + i - from]!;
+}
+
+function packed(gram: Float64Array, n: number, ld: number): Float64Array {
+  const out = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) out.set(gram.subarray(i * ld, i * ld + i + 1), i * n);
+  return out;
+}
+
+/** Residuals of the k leading Ritz triplets without another product: Aᵀu − σv lies along the next block alone. */
+function assess(eigen: SmallEigen, from: number, to: number, next: number, R: Matrix, k: number): Estimate {
+  const residuals = new Float64Array(k);
+  const width = to - from;
+  const first = singular(eigen.values[0]!);
+  if (next === 0) return { residuals, sure: false };
+  if (next < width) return { residuals: residuals.fill(Infinity), sure: false };
+  const r = R.readBlock(to, to + next, 0, width);
+  let sure = true;
+  for (let i = 0; i < k; i++) {
+    const s = singular(eigen.values[i]!);
+    if (s <= NEGLIGIBLE * u * first) {
+      sure = false;
+      continue;
+    }
+    let squares = 0;
+    for (let row = 0; row < next; row++) {
+      let dot = 0;
+      for (let j = row; j < width; j++) dot += r[row * width + j]! * eigen.vectors[i * to + from + j]!;
+      squares += dot * dot;
+    }
+    residuals[i] = Math.max(Math.sqrt(squares) / s, FLOOR * u * first);
+  }
+  return { residuals, sure };
+}
+
+/** Q = Q Y, B = B Y for the kept Ritz vectors Y; the next block moves behind them and is orthonormalised once more. */
+function* restart(ritz: Ritz, Q: Matrix, B: Matrix, keep: number, next: number, t: { chain: number }): Algorithm<void> {
+  const to = ritz.Q.shape[1];
+  using Y = ritzVectors(ritz.eigen, keep, Q);
+  using X = Matrix.empty(Q.shape[0], keep + next, Q.device);
+  gemm(1, ritz.Q, Y, 0, X.cols(0, keep), t);
+  geadd(1, Q.cols(to, to + next), 0, X.cols(keep, keep + next));
+  geadd(1, X, 0, Q.cols(0, keep + next));
+  using Z = Matrix.empty(B.shape[0], keep, Q.device);
+  gemm(1, ritz.B, Y, 0, Z, t);
+  geadd(1, Z, 0, B.cols(0, keep));
+  using R = Matrix.empty(keep + next, next, Q.device);
+  yield* gramSchmidt(Q.cols(0, keep + next), keep, R);
+}

@@ -1,0 +1,74 @@
+// Products of matrices and vectors: numpy's matmul with BLAS's alpha, beta and out.
+import { gemm } from "./blas.ts";
+import { type Algorithm, type Call, numbers, type RunOptions } from "./call.ts";
+import { isFinite } from "./check.ts";
+import { ArgumentError, ShapeError } from "./errors.ts";
+import type { VectorLike } from "./input.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+
+export interface MatmulOptions extends RunOptions {
+  transA?: boolean;
+  transB?: boolean;
+  /** C = alpha A B + beta C; beta needs `out`. Defaults 1 and 0. */
+  alpha?: number;
+  beta?: number;
+  /** Receives the result, which is also returned. */
+  out?: Matrix;
+}
+
+/** The public matmul: options, checks. */
+export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOptions): Algorithm<Matrix> {
+  const { alpha = 1, beta = 0, out } = o;
+  const [left, right] = [call.matrix(a), call.matrix(b)];
+  const A = o.transA ? left.T : left;
+  const B = o.transB ? right.T : right;
+  const [m, n] = [A.shape[0], B.shape[1]];
+  if (A.shape[1] !== B.shape[0]) {
+    throw new ShapeError(
+      `matmul: A is ${A.shape.join("x")}, B is ${B.shape.join("x")}; A's ${A.shape[1]} columns must equal B's ${
+        B.shape[0]
+      } rows`,
+    );
+  }
+  if (beta !== 0 && !out) throw new ArgumentError(`matmul: beta is ${beta}, but there is no out to add to`);
+  if (out && (out.shape[0] !== m || out.shape[1] !== n)) {
+    throw new ShapeError(`matmul: out is ${out.shape.join("x")}; the product is ${m}x${n}`);
+  }
+  if (o.checkFinite) {
+    for (const [M, name] of [[A, "A"], [B, "B"]] as const) {
+      yield* isFinite(M, "matmul", name, true);
+    }
+  }
+  const C = out ? call.matrix(out) : Matrix.empty(m, n, call.device);
+  gemm(alpha, A, B, beta, C);
+  if (!out) return C;
+  if (C.storage.piece !== out.storage.piece) {
+    yield numbers("matmul", 1, 1);
+    out.writeBlock(0, 0, C);
+  }
+  return out;
+}
+
+/** The public matvec: y = A x, or Aᵀ x. */
+export function* matvecJob(
+  call: Call,
+  a: MatrixLike,
+  x: VectorLike,
+  o: RunOptions & { trans?: boolean },
+): Algorithm<Float32Array> {
+  const M = call.matrix(a);
+  const A = o.trans ? M.T : M;
+  const X = call.column(x);
+  if (A.shape[1] !== X.shape[0]) {
+    throw new ShapeError(`matvec: A is ${A.shape.join("x")}, x has ${X.shape[0]} numbers; it must have ${A.shape[1]}`);
+  }
+  if (o.checkFinite) {
+    for (const [V, name] of [[A, "A"], [X, "x"]] as const) {
+      yield* isFinite(V, "matvec", name, true);
+    }
+  }
+  using y = Matrix.empty(A.shape[0], 1, call.device);
+  gemm(1, A, X, 0, y);
+  yield numbers("matvec", 1, 1);
+  return y.readBlock(0, A.shape[0], 0, 1);
+}

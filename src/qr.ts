@@ -1,0 +1,124 @@
+// QR by certified block Gram-Schmidt (BCGSI+ with guarded Cholesky-QR panels, Barlow & Smoktunowicz 2013; Yamazaki,
+// Tomov & Dongarra 2015 for the Gram matrix in higher precision). One column a block is two-pass Gram-Schmidt, "twice
+// is enough" made safe.
+import { colstat, geadd, gemm, infoWords, laset, orth, rand, scale, tuned } from "./blas.ts";
+import { type Algorithm, type Call, numbers, progress, type RunOptions } from "./call.ts";
+import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { ArgumentError, NotConvergedError } from "./errors.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { type ProofOptions, type Proven, proveQr } from "./proof.ts";
+
+export type QrMethod = "auto" | "blocked" | "cgs2" | "lapack";
+export type QrMode = "reduced" | "complete" | "r";
+
+export interface QrOptions extends RunOptions, ProofOptions {
+  /** reduced (default): Q is m x min(m,n); complete: Q is m x m; r: only R. */
+  mode?: QrMode;
+  /** blocked (default) or cgs2. */
+  method?: QrMethod;
+}
+
+export type Qr = { q: Matrix; r: Matrix } & Proven;
+export type TriangleOnly = { r: Matrix } & Proven;
+
+/** Passes over a block: two always, the others only where the certificate fails. */
+const PASSES = 6;
+/** From this pass on, a column still this near to the span of the others is rounding noise that will not leave it (rows
+ * that are equal round in the same way): it is replaced. Before, even a column of relative size 1e-20 may yet find its
+ * direction. */
+const LAST_CHANCE = 2;
+const NOISE = 2 ** -18;
+const SEED = 1;
+
+/** Orthonormalises the columns from `from` on of Q against those before them and each other, in place; R (p x (p -
+ * from)) receives the coefficients, so that [old Q, A] = [old Q, new Q] R. Cost 4 m p² for a whole matrix. */
+export function* gramSchmidt(Q: Matrix, from: number, R: Matrix, method: "qr" | "cgs2" = "qr"): Algorithm<boolean> {
+  const [, p] = Q.shape;
+  const b = tuned(`${method}.block`, Q);
+  const t = { chain: tuned("qr.chain", Q) };
+  using redo = infoWords(Math.ceil((p - from) / b) * PASSES, 2, Q.device); // a word for each pass over each block
+  using C = Matrix.empty(p, b, Q.device);
+  using Ts = Matrix.empty(2 * b, b, Q.device);
+  laset("full", 0, 0, R);
+  for (let j = from; j < p; j += b) {
+    const e = Math.min(p, j + b);
+    const again = (pass: number): Matrix => redo.rows((j - from) / b * PASSES + pass, (j - from) / b * PASSES + pass + 1);
+    const [P, W, c] = [Q.cols(0, j), Q.cols(j, e), C.sub(0, j, 0, e - j)];
+    const [S, T] = [R.sub(0, j, j - from, e - from), R.sub(j, e, j - from, e - from)];
+    const [T1, T2] = [Ts.sub(0, e - j, 0, e - j), Ts.sub(b, b + e - j, 0, e - j)];
+    gemm(1, P.T, W, 0, S, t); //                       S = Qᵀ W
+    gemm(-1, P, S, 1, W, t); //                        W = W - Q S
+    orth(W, T, again(0), 0, SEED + j); //                 W = W T⁻¹
+    for (let pass = 1; pass < PASSES; pass++) {
+      const o = pass === 1 ? t : { ...t, when: again(pass - 1) };
+      gemm(1, P.T, W, 0, c, o); //                     C = Qᵀ W
+      gemm(-1, P, c, 1, W, o); //                      W = W - Q C
+      gemm(1, c, T, 1, S, o); //                       S = S + C T
+      const floor = pass < LAST_CHANCE ? 0 : NOISE;
+      orth(W, T1, again(pass), floor, SEED + j + pass * p, o); // W = W T₁⁻¹
+      gemm(1, T1, T, 0, T2, o); //                     T = T₁ T
+      geadd(1, T2, 0, T, o);
+    }
+    yield progress("qr", e, p);
+  }
+  yield numbers("qr", p, p);
+  const words = redo.hostAs(Uint32Array);
+  return words.every((word, i) => i % (2 * PASSES) !== 2 * (PASSES - 1) || word === 0);
+}
+
+/** A = Q R for any m x n matrix: columns scaled by powers of two, the first of them orthonormalised, the others
+ * projected. */
+export function* factor(
+  A: Matrix,
+  columns: number,
+  method: "qr" | "cgs2",
+): Algorithm<{ Q: Matrix; R: Matrix; certified: boolean }> {
+  const [m, n] = A.shape;
+  const lead = Math.min(n, columns);
+  const t = { chain: tuned("qr.chain", A) };
+  const Q = Matrix.empty(m, columns, A.device);
+  const R = Matrix.empty(columns, n, A.device);
+  using s = Matrix.empty(1, n, A.device);
+  using place = infoWords(1, 2, A.device);
+  using N = n > columns ? Matrix.empty(m, n, A.device) : Q.cols(0, n);
+  colstat(A, s, place);
+  geadd(1, A, 0, N);
+  scale("normalize", N, s); //                         N = A 2^-e
+  if (n > columns) geadd(1, N.cols(0, lead), 0, Q.cols(0, lead));
+  if (columns > n) rand("normal", SEED, Q.cols(n, columns));
+  using F = Matrix.empty(columns, columns, A.device);
+  const certified = yield* gramSchmidt(Q, 0, F, method);
+  geadd(1, F.cols(0, lead), 0, R.cols(0, lead));
+  gemm(1, Q.T, N.cols(lead, n), 0, R.cols(lead, n), t);
+  scale("restore", R, s); //                           R = (Qᵀ N) 2^e
+  return { Q, R, certified };
+}
+
+/** The public qr: options, checks, proof. */
+export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | TriangleOnly> {
+  const { mode = "reduced", method = "auto" } = o;
+  if (!["reduced", "complete", "r"].includes(mode)) {
+    throw new ArgumentError(`qr: there is no mode "${mode}"; modes are reduced, complete, r`);
+  }
+  if (!["auto", "blocked", "cgs2"].includes(method)) {
+    throw new ArgumentError(`qr: method "${method}" is not offered here; methods are auto, blocked, cgs2`);
+  }
+  const A = call.matrix(a);
+  const [m, n] = A.shape;
+  const columns = mode === "complete" ? m : Math.min(m, n);
+  if (!(yield* isFinite(A, "qr", "A", o.checkFinite))) {
+    const r = notANumber(columns, n, A);
+    return mode === "r" ? { r } : { q: notANumber(m, columns, A), r };
+  }
+  const { Q, R, certified } = yield* factor(A, columns, method === "cgs2" ? "cgs2" : "qr");
+  if (!certified) {
+    throw new NotConvergedError(
+      `qr: the factors of this ${m}x${n} matrix could not be certified; please report the matrix`,
+    );
+  }
+  yield* requireInRange(R, "qr", "R");
+  const proven: Proven = o.proof ? { proof: yield* proveQr(A, Q, R) } : {};
+  if (mode !== "r") return { q: Q, r: R, ...proven };
+  Q[Symbol.dispose]();
+  return { r: R, ...proven };
+}

@@ -1,0 +1,98 @@
+// The two drivers of the algorithms: one awaits the queue at each pause, the other blocks on it.
+import { setImmediate, setTimeout } from "node:timers";
+import { type Algorithm, Call, type RunOptions } from "./call.ts";
+import type { Device } from "./device.ts";
+import { settle } from "./trace.ts";
+
+/** Waiting costs no core: polls up to this long in place, then once a turn of the event loop, then by timers. */
+const SPIN_MS = 0.05;
+const TURNS_MS = 1;
+const TIMER_MS = 2;
+
+type Job<T> = (call: Call) => Algorithm<T>;
+
+/** Runs a job without blocking the event loop. */
+export async function runAsync<T>(
+  op: string,
+  operands: readonly unknown[],
+  options: RunOptions,
+  job: Job<T>,
+): Promise<T> {
+  options.signal?.throwIfAborted();
+  using call = new Call(op, operands, options, true);
+  return await driveAsync(call.device, job(call), options);
+}
+
+/** Runs a job on the calling thread. */
+export function runSync<T>(op: string, operands: readonly unknown[], options: RunOptions, job: Job<T>): T {
+  options.signal?.throwIfAborted();
+  using call = new Call(op, operands, options, false);
+  return driveSync(call.device, job(call), options);
+}
+
+/** Starts what was encoded on this device and waits until it has run. */
+export async function flush(device: Device): Promise<void> {
+  await passed(device, device.submit(false), undefined);
+}
+
+/** The same, blocking. */
+export function flushSync(device: Device): void {
+  device.submit(true);
+  settle(device, 0);
+}
+
+function driveSync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptions): T {
+  try {
+    for (;;) {
+      const { done, value } = algorithm.next();
+      const start = performance.now();
+      device.submit(true);
+      settle(device, performance.now() - start);
+      if (done) return value;
+      options.onProgress?.({ phase: value.phase, done: value.done, total: value.total });
+      options.signal?.throwIfAborted();
+    }
+  } finally {
+    algorithm.return(undefined as T);
+  }
+}
+
+async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptions): Promise<T> {
+  const { signal, onProgress } = options;
+  let before = 0;
+  let ticket = 0;
+  try {
+    for (;;) {
+      const { done, value } = algorithm.next();
+      before = ticket;
+      ticket = device.submit(false);
+      if (done) {
+        await passed(device, ticket, signal);
+        return value;
+      }
+      await passed(device, value.numbers ? ticket : before, signal);
+      onProgress?.({ phase: value.phase, done: value.done, total: value.total });
+    }
+  } catch (error) {
+    for (const t of [before, ticket]) if (t > 0 && !device.closed) device.cancel(t);
+    throw error;
+  } finally {
+    algorithm.return(undefined as T);
+  }
+}
+
+/** Resolves when the ticket has passed; rejects with the signal's reason when it is aborted first. */
+async function passed(device: Device, ticket: number, signal: AbortSignal | undefined): Promise<void> {
+  const start = performance.now();
+  for (;;) {
+    signal?.throwIfAborted();
+    if (ticket === 0 || device.done(ticket)) break;
+    const waited = performance.now() - start;
+    if (waited < SPIN_MS) continue;
+    await new Promise<void>((resolve) => {
+      if (waited < TURNS_MS) setImmediate(resolve);
+      else setTimeout(resolve, TIMER_MS);
+    });
+  }
+  if (!device.closed) settle(device, performance.now() - start);
+}

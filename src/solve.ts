@@ -1,0 +1,263 @@
+// Linear systems: Cholesky for positive definite matrices, certified QR for general ones, triangular solves. The
+// backward error is measured in float64 and mended once where it misses its bound; the condition is estimated (Higham
+// 1988, LAPACK lacn2).
+import { geadd, gemm, resid, trsm } from "./blas.ts";
+import { type Algorithm, type Call, numbers, type RunOptions } from "./call.ts";
+import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { factorPositive, lowerTriangle, requireSquare } from "./cholesky.ts";
+import { ArgumentError, NotConvergedError, ShapeError, SingularError } from "./errors.ts";
+import type { VectorLike } from "./input.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { type Proof, type ProofOptions, prove, type Proven, squaredColumns, sum, u } from "./proof.ts";
+import { factor } from "./qr.ts";
+
+export interface SolveOptions extends RunOptions, ProofOptions {
+  /** What A is: general (default), positive definite (its lower triangle is read), lower or upper triangular. */
+  assume?: "general" | "positive" | "lower" | "upper";
+}
+
+/** rcond estimates 1/(‖A‖₁‖A⁻¹‖₁); converged tells whether the backward error met its bound. */
+export interface Solution<X> extends Proven {
+  x: X;
+  rcond: number;
+  converged: boolean;
+}
+
+export interface TriangularOptions extends RunOptions {
+  /** Read the lower triangle. Default: the upper one. */
+  lower?: boolean;
+  /** Solve with the transpose. */
+  trans?: boolean;
+  /** The diagonal counts as ones and is not read. */
+  unitDiagonal?: boolean;
+}
+
+/** Solves with A and with its transpose, in place. */
+interface Factored extends Disposable {
+  solve(B: Matrix): void;
+  solveTransposed(B: Matrix): void;
+}
+
+type Assume = NonNullable<SolveOptions["assume"]>;
+
+function* factored(A: Matrix, assume: Assume): Algorithm<Factored> {
+  if (assume === "positive") return yield* byCholesky(A);
+  return assume === "general" ? yield* byQr(A) : triangular(A, assume);
+}
+
+function* byCholesky(A: Matrix): Algorithm<Factored> {
+  using S = yield* lowerTriangle(A);
+  const { L } = yield* factorPositive(S, false, "solve");
+  const solve = (B: Matrix): void => {
+    trsm("left", "lower", 1, L, B); //    B = L⁻¹ B
+    trsm("left", "lower", 1, L.T, B); //  B = L⁻ᵀ B
+  };
+  return { solve, solveTransposed: solve, [Symbol.dispose]: () => L[Symbol.dispose]() };
+}
+
+function* byQr(A: Matrix): Algorithm<Factored> {
+  const n = A.shape[0];
+  const { Q, R, certified } = yield* factor(A, n, "qr");
+  if (!certified) {
+    throw new NotConvergedError(
+      `solve: the factors of this ${n}x${n} matrix could not be certified; please report the matrix`,
+    );
+  }
+  yield* requireInRange(R, "solve", "the factor R");
+  requirePivots(R, "solve");
+  return {
+    solve: (B) => {
+      using Y = Matrix.empty(n, B.shape[1], A.device);
+      gemm(1, Q.T, B, 0, Y); //           B = R⁻¹ Qᵀ B
+      geadd(1, Y, 0, B);
+      trsm("left", "upper", 1, R, B);
+    },
+    solveTransposed: (B) => {
+      using Y = Matrix.empty(n, B.shape[1], A.device);
+      trsm("left", "upper", 1, R.T, B);
+      gemm(1, Q, B, 0, Y); //             B = Q R⁻ᵀ B
+      geadd(1, Y, 0, B);
+    },
+    [Symbol.dispose]: () => [Q, R].forEach((M) => M[Symbol.dispose]()),
+  };
+}
+
+/** A pivot below the rounding of its own column says that A is singular to working precision. */
+function requirePivots(R: Matrix, op: string): void {
+  const n = R.shape[0];
+  const lengths = squaredColumns(R);
+  const j = Array.from(lengths).findIndex((length, i) => !(R.at(i, i) > u * Math.sqrt(length)));
+  if (j >= 0) {
+    throw new SingularError(
+      `${op}: this ${n}x${n} matrix is singular (pivot ${j + 1}); use svd, or lstsq for the shortest solution`,
+      j + 1,
+    );
+  }
+}
+
+function triangular(A: Matrix, uplo: "lower" | "upper"): Factored {
+  requireDiagonal(A, "solve");
+  return {
+    solve: (B) => trsm("left", uplo, 1, A, B),
+    solveTransposed: (B) => trsm("left", uplo, 1, A.T, B),
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+function requireDiagonal(T: Matrix, op: string): void {
+  const n = T.shape[0];
+  for (let i = 0; i < n; i++) {
+    if (T.at(i, i) === 0) {
+      throw new SingularError(
+        `${op}: entry ${i},${i} of this ${n}x${n} triangular matrix is 0, so it is singular`,
+        i + 1,
+      );
+    }
+  }
+}
+
+/** The part of A that counts, zero elsewhere: what the residual must be measured with. */
+function counted(A: Matrix, assume: Assume): Matrix {
+  if (assume === "general") return A.share();
+  const [n, data] = [A.shape[0], A.copy()];
+  const a = data.host();
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < i; j++) {
+      if (assume === "positive") a[j * n + i] = a[i * n + j]!;
+      if (assume === "upper") a[i * n + j] = 0;
+      if (assume === "lower") a[j * n + i] = 0;
+    }
+  }
+  return data;
+}
+
+/** ‖b − Ax‖ over √n u (‖A‖_F‖x‖ + ‖b‖), the worst column. R receives b − Ax. */
+function* backwardError(A: Matrix, X: Matrix, B: Matrix, R: Matrix): Algorithm<number> {
+  resid(A, X, B, R);
+  yield numbers("solve", 1, 1);
+  const norm = Math.sqrt(sum(squaredColumns(A)));
+  const [r, x, b] = [R, X, B].map(squaredColumns) as [Float64Array, Float64Array, Float64Array];
+  const unit = Math.sqrt(Math.max(1, A.shape[0])) * u;
+  return r.reduce((worst, error, j) => {
+    const scale = unit * (norm * Math.sqrt(x[j]!) + Math.sqrt(b[j]!));
+    const figure = error === 0 ? 0 : Math.sqrt(error) / scale;
+    return figure <= worst ? worst : figure;
+  }, 0);
+}
+
+const BOUND = 8;
+
+/** X = A⁻¹ B with its measured backward error and the condition estimate. */
+function* solveFactored(A: Matrix, B: Matrix, f: Factored): Algorithm<{ X: Matrix; rcond: number; error: number }> {
+  const [n, k] = B.shape;
+  const X = Matrix.empty(n, k, A.device);
+  using R = Matrix.empty(n, k, A.device);
+  geadd(1, B, 0, X);
+  f.solve(X);
+  let error = yield* backwardError(A, X, B, R);
+  if (!(error <= BOUND)) {
+    f.solve(R); //                       one step of iterative refinement
+    geadd(1, R, 1, X);
+    error = yield* backwardError(A, X, B, R);
+  }
+  return { X, error, rcond: yield* reciprocalCondition(A, f) };
+}
+
+/** 1/(‖A‖₁ est ‖A⁻¹‖₁). */
+function* reciprocalCondition(A: Matrix, f: Factored): Algorithm<number> {
+  const [n] = A.shape;
+  if (n === 0) return Infinity;
+  const a = A.readBlock(0, n, 0, n);
+  const columns = new Float64Array(n);
+  for (let i = 0; i < n * n; i++) columns[i % n]! += Math.abs(a[i]!);
+  const norm = columns.reduce((x, y) => Math.max(x, y), 0);
+  const inverse = yield* inverseNorm(n, A, f);
+  return norm === 0 ? 0 : 1 / norm / inverse;
+}
+
+/** Higham's estimate of ‖A⁻¹‖₁: a lower bound, rarely below a third of it. */
+function* inverseNorm(n: number, A: Matrix, f: Factored): Algorithm<number> {
+  using V = Matrix.hosted(n, 1, A.device);
+  const v = V.host().subarray(0, n);
+  const apply = function* (x: (i: number) => number, solve: (B: Matrix) => void): Algorithm<void> {
+    for (let i = 0; i < n; i++) v[i] = x(i);
+    solve(V);
+    yield numbers("rcond", 0, 1);
+  };
+  const length = (): number => v.reduce((s, x) => s + Math.abs(x), 0);
+  const largest = (): number => v.reduce((best, x, i) => Math.abs(x) > Math.abs(v[best]!) ? i : best, 0);
+  yield* apply(() => 1 / n, f.solve);
+  let estimate = length();
+  let signs = v.map((x) => x < 0 ? -1 : 1);
+  for (let step = 0, at = -1; step < 5; step++) {
+    yield* apply((i) => signs[i]!, f.solveTransposed);
+    const next = largest();
+    if (next === at) break;
+    at = next;
+    yield* apply((i) => i === at ? 1 : 0, f.solve);
+    const before = estimate;
+    estimate = Math.max(before, length());
+    const now = v.map((x) => x < 0 ? -1 : 1);
+    if (estimate <= before || now.every((s, i) => s === signs[i])) break;
+    signs = now;
+  }
+  yield* apply((i) => (i % 2 === 0 ? 1 : -1) * (1 + i / Math.max(1, n - 1)), f.solve);
+  return Math.max(estimate, 2 * length() / (3 * n));
+}
+
+/** The public solve for a matrix of right-hand sides. */
+export function* solveJob(call: Call, a: MatrixLike, b: MatrixLike, o: SolveOptions): Algorithm<Solution<Matrix>> {
+  return yield* solution(call.matrix(a), call.matrix(b), o);
+}
+
+/** The public solve for one right-hand side. */
+export function* solveVectorJob(
+  call: Call,
+  a: MatrixLike,
+  b: VectorLike,
+  o: SolveOptions,
+): Algorithm<Solution<Float32Array>> {
+  const { x, ...rest } = yield* solution(call.matrix(a), call.column(b), o);
+  using X = x;
+  return { x: X.readBlock(0, X.shape[0], 0, 1), ...rest };
+}
+
+function* solution(A: Matrix, B: Matrix, o: SolveOptions): Algorithm<Solution<Matrix>> {
+  const { assume = "general" } = o;
+  if (!["general", "positive", "lower", "upper"].includes(assume)) {
+    throw new ArgumentError(`solve: assume is "${assume}"; it is general, positive, lower or upper`);
+  }
+  const n = requireSquare(A, "solve");
+  if (B.shape[0] !== n) throw new ShapeError(`solve: A is ${n}x${n}, b has ${B.shape[0]} rows; it must have ${n}`);
+  using M = counted(A, assume);
+  const finite = (yield* isFinite(M, "solve", "A", o.checkFinite)) && (yield* isFinite(B, "solve", "b", o.checkFinite));
+  if (!finite) {
+    return { x: notANumber(n, B.shape[1], A), rcond: NaN, converged: false };
+  }
+  using f = yield* factored(M, assume);
+  const { X, rcond, error } = yield* solveFactored(M, B, f);
+  yield* requireInRange(X, "solve", "x");
+  const proof: Proof = prove({
+    backward: { value: error * Math.sqrt(Math.max(1, n)), bound: BOUND * Math.sqrt(Math.max(1, n)) },
+  });
+  return { x: X, rcond, converged: proof.holds, ...(o.proof ? { proof } : {}) };
+}
+
+/** The public solveTriangular. */
+export function* solveTriangularJob(call: Call, t: MatrixLike, b: MatrixLike, o: TriangularOptions): Algorithm<Matrix> {
+  const [T, B] = [call.matrix(t), call.matrix(b)];
+  const n = requireSquare(T, "solveTriangular");
+  if (B.shape[0] !== n) {
+    throw new ShapeError(`solveTriangular: t is ${n}x${n}, b has ${B.shape[0]} rows; it must have ${n}`);
+  }
+  using M = counted(T, o.lower ? "lower" : "upper");
+  if (o.unitDiagonal) { for (let i = 0; i < n; i++) M.host()[i * n + i] = 1; }
+  const finite = (yield* isFinite(M, "solveTriangular", "t", o.checkFinite)) &&
+    (yield* isFinite(B, "solveTriangular", "b", o.checkFinite));
+  if (finite) requireDiagonal(M, "solveTriangular");
+  const X = Matrix.empty(n, B.shape[1], T.device);
+  geadd(1, B, 0, X);
+  trsm("left", o.lower ? "lower" : "upper", 1, o.trans ? M.T : M, X);
+  if (finite) yield* requireInRange(X, "solveTriangular", "the solution");
+  return X;
+}

@@ -1,0 +1,149 @@
+// What ran: explain() gathers the operations of its own calls, TSR_DEBUG tells them on stderr.
+import { AsyncLocalStorage } from "node:async_hooks";
+import process from "node:process";
+import * as abi from "../ffi/symbols.ts";
+import type { Device } from "./device.ts";
+import { read } from "./env.ts";
+import { ArgumentError } from "./errors.ts";
+import { tiles } from "./tune.ts";
+
+/** One operation of the native library. */
+export interface Operation {
+  op: string;
+  shape: string;
+  engine: string;
+  /** The tile that ran; "skipped" where its predicate was 0. */
+  tile: string;
+  why: string;
+  deviceMs: number;
+  hostMs: number;
+  bytes: number;
+  gflops: number;
+}
+
+/** An operation on its way, with what is needed to finish its record. */
+interface Pending {
+  operation: Operation;
+  flops: number;
+}
+
+class Recorder {
+  readonly operations: Operation[] = [];
+  waitMs = 0;
+}
+
+const current = new AsyncLocalStorage<Recorder>();
+const pending = new WeakMap<Device, Map<number, Pending>>();
+
+const level = ((): number => {
+  const text = read("TSR_DEBUG") ?? "0";
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 3) {
+    throw new ArgumentError(`TSR_DEBUG is ${text}; it must be a whole number from 0 to 3`);
+  }
+  return value;
+})();
+
+/** TSR_DEBUG: 1 devices opened, 2 a line for each operation, 3 also why. */
+export function debugLevel(): number {
+  return level;
+}
+
+export function debugLine(text: string): void {
+  process.stderr.write(`tesserae: ${text}\n`);
+}
+
+/** Whether operations need a record now. */
+export function tracing(): boolean {
+  return level >= 2 || current.getStore() !== undefined;
+}
+
+/** Notes the operation that was just encoded. */
+export function record(device: Device, operation: Operation, flops: number): void {
+  current.getStore()?.operations.push(operation);
+  let map = pending.get(device);
+  if (!map) pending.set(device, map = new Map());
+  map.set(device.operations, { operation, flops });
+}
+
+/** After work has passed: fetches what the library measured. */
+export function settle(device: Device, waitMs: number): void {
+  const recorder = current.getStore();
+  if (recorder) recorder.waitMs += waitMs;
+  const map = pending.get(device);
+  if (!map || map.size === 0) return;
+  const records = new Float64Array(256 * abi.TSR_TRACE_WORDS);
+  const count = new Uint32Array(1);
+  do {
+    device.check(device.native.tsr_trace(device.context, records, 256, count));
+    for (let i = 0; i < count[0]!; i++) finish(map, records.subarray(i * abi.TSR_TRACE_WORDS));
+  } while (count[0] === 256);
+}
+
+function finish(map: Map<number, Pending>, record: Float64Array): void {
+  const number = record[abi.TSR_TRACE_NUMBER]!;
+  const entry = map.get(number);
+  if (!entry) return;
+  map.delete(number);
+  const { operation, flops } = entry;
+  const tile = record[abi.TSR_TRACE_TILE]!;
+  operation.tile = tile === 0 ? "skipped" : tiles[tile] ?? String(tile);
+  operation.deviceMs = record[abi.TSR_TRACE_SECONDS]! * 1e3;
+  operation.gflops = tile === 0 || operation.deviceMs === 0 ? 0 : flops / operation.deviceMs / 1e6;
+  if (level >= 2) debugLine(line(operation) + (level >= 3 ? `  ${operation.why}` : ""));
+}
+
+function line(o: Operation): string {
+  const speed = o.gflops > 0 ? `${o.gflops.toFixed(1).padStart(7)} GFLOP/s` : "";
+  return `${o.op.padEnd(8)} ${o.shape.padEnd(24)} ${o.engine}/${o.tile.padEnd(9)} ${
+    o.deviceMs.toFixed(3).padStart(9)
+  } ms ${speed}`;
+}
+
+/** What explain() returns: the value, its operations, and sums over them. */
+export interface Explained<T> {
+  value: T;
+  operations: readonly Operation[];
+  totals: Record<string, number>;
+  toString(): string;
+}
+
+function summary<T>(value: T, recorder: Recorder, wallMs: number): Explained<T> {
+  const { operations } = recorder;
+  const sum = (pick: (o: Operation) => number): number => operations.reduce((s, o) => s + pick(o), 0);
+  const deviceMs = sum((o) => o.deviceMs);
+  const gflop = sum((o) => o.gflops * o.deviceMs) / 1e3;
+  const totals = {
+    operations: operations.length,
+    wallMs,
+    deviceMs,
+    hostMs: sum((o) => o.hostMs),
+    waitMs: recorder.waitMs,
+    bytes: sum((o) => o.bytes),
+    gflops: deviceMs > 0 ? gflop / deviceMs * 1e3 : 0,
+  };
+  const head = `${operations.length} operations, ${wallMs.toFixed(2)} ms, of which device ${deviceMs.toFixed(2)} ms, ` +
+    `calls ${totals.hostMs.toFixed(2)} ms, waiting ${totals.waitMs.toFixed(2)} ms`;
+  return {
+    value,
+    operations,
+    totals,
+    toString: () => [...operations.map((o) => `${line(o)}  ${o.why}`), head].join("\n"),
+  };
+}
+
+/** Runs f and tells what its own calls did, also while other calls run beside it. */
+export async function explain<T>(f: () => T | Promise<T>): Promise<Explained<T>> {
+  const recorder = new Recorder();
+  const start = performance.now();
+  const value = await current.run(recorder, async () => await f());
+  return summary(value, recorder, performance.now() - start);
+}
+
+/** The same for blocking calls. */
+export function explainSync<T>(f: () => T): Explained<T> {
+  const recorder = new Recorder();
+  const start = performance.now();
+  const value = current.run(recorder, f);
+  return summary(value, recorder, performance.now() - start);
+}

@@ -1,0 +1,145 @@
+// Dispatch as data: one table, first match wins. An override is a row put first, so there is no second code path.
+import { read } from "./env.ts";
+import { ArgumentError, DeviceError } from "./errors.ts";
+
+/** Where a row holds: device kind ("*": any) and the largest m, n and k; absent: no bound. */
+export interface Row {
+  readonly key: Key;
+  readonly device: string;
+  readonly m?: number;
+  readonly n?: number;
+  readonly k?: number;
+  readonly value: number | Tile;
+  readonly why: string;
+}
+
+/** Ways of the tiled engine through an operation; "default" lets the library choose by shape. The index is tsr.h's
+ * TSR_TILE_*. */
+export const tiles = ["default", "reference", "small", "packed", "tall", "inner", "gemv"] as const;
+export type Tile = (typeof tiles)[number];
+export type Engine = "auto" | "tiled" | "blas" | "mlx";
+
+export type Key =
+  | "gemm"
+  | "syrk"
+  | "trsm"
+  | "potrf"
+  | "orth"
+  | "resid"
+  | "laset"
+  | "geadd"
+  | "colstat"
+  | "scale"
+  | "rand"
+  | "qr.block"
+  | "qr.chain"
+  | "cgs2.block"
+  | "cholesky.block"
+  | "cholesky.chain"
+  | "svd.oversample"
+  | "svd.basis"
+  | "svd.chain"
+  | "proof.numbers";
+
+/** Every key: what it may be, smallest and largest (operations: a tile), and its meaning. */
+export const keys: Readonly<Record<Key, readonly ["tile", string] | readonly [number, number, string]>> = {
+  "gemm": ["tile", "tile of matrix products"],
+  "syrk": ["tile", "tile of symmetric products"],
+  "trsm": ["tile", "tile of triangular solves"],
+  "potrf": ["tile", "tile of Cholesky leaves"],
+  "orth": ["tile", "tile of orthonormalised panels"],
+  "resid": ["tile", "tile of float64 residuals"],
+  "laset": ["tile", "tile of constant fills"],
+  "geadd": ["tile", "tile of sums"],
+  "colstat": ["tile", "tile of column statistics"],
+  "scale": ["tile", "tile of column scaling"],
+  "rand": ["tile", "tile of random numbers"],
+  "qr.block": [1, 128, "columns of a panel"],
+  "qr.chain": [0, 256, "longest chain of additions in the projections, 0: the library's"],
+  "cgs2.block": [1, 1, "columns of a panel: one, by its definition"],
+  "cholesky.block": [1, 4096, "columns of a panel"],
+  "cholesky.chain": [0, 256, "longest chain of additions in the updates, 0: the library's"],
+  "svd.oversample": [0, 64, "columns of a block beyond k"],
+  "svd.basis": [2, 64, "basis before a restart, in blocks"],
+  "svd.chain": [0, 256, "longest chain of additions in products with the basis, 0: the library's"],
+  "proof.numbers": [1024, 1 << 30, "numbers of a residual measured at a time by proof"],
+};
+
+export const table: readonly Row[] = [
+  ...(Object.keys(keys) as Key[]).filter((key) => keys[key][0] === "tile").map((key): Row => ({
+    key,
+    device: "*",
+    value: "default",
+    why: "the library chooses its tile by shape",
+  })),
+  { key: "qr.block", device: "*", n: 512, value: 32, why: "float64 Gram work grows as block/n" },
+  { key: "qr.block", device: "*", value: 64, why: "half the sweeps over Q" },
+  { key: "qr.chain", device: "*", value: 32, why: "constant columns round the same way" },
+  { key: "cgs2.block", device: "*", value: 1, why: "column by column is what cgs2 means" },
+  { key: "cholesky.block", device: "*", value: 128, why: "panel small beside its update" },
+  { key: "cholesky.chain", device: "*", value: 32, why: "constant matrices round the same way" },
+  { key: "svd.oversample", device: "*", value: 4, why: "one read of A serves any block of this width" },
+  { key: "svd.basis", device: "*", value: 8, why: "restarts stay rare" },
+  { key: "svd.chain", device: "*", value: 32, why: "constant matrices round the same way" },
+  { key: "proof.numbers", device: "*", value: 1 << 20, why: "bounds the memory of a measurement" },
+];
+
+/** Reads the rows of TSR_TUNE: key=value, separated by semicolons. */
+export function parseRows(text: string): Row[] {
+  return text.split(";").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
+    const [name = "", value = ""] = part.split("=").map((s) => s.trim());
+    if (!Object.hasOwn(keys, name)) {
+      throw new ArgumentError(`TSR_TUNE: there is no key "${name}"; valid keys are ${Object.keys(keys).join(", ")}`);
+    }
+    return { key: name as Key, device: "*", value: parseValue(name as Key, value), why: "TSR_TUNE" };
+  });
+}
+
+function parseValue(key: Key, text: string): number | Tile {
+  const [low, high] = keys[key];
+  if (low === "tile") {
+    const tile = tiles.find((t) => t === text);
+    if (tile === undefined) throw new ArgumentError(`TSR_TUNE: ${key}=${text}; a tile is one of ${tiles.join(", ")}`);
+    return tile;
+  }
+  const value = Number(text);
+  if (text === "" || !Number.isInteger(value) || value < low || value > Number(high)) {
+    throw new ArgumentError(`TSR_TUNE: ${key}=${text}; it must be a whole number from ${low} to ${high}`);
+  }
+  return value;
+}
+
+let rows: readonly Row[] | undefined;
+
+/** The rows in force: TSR_TUNE's first, then the table. */
+export function effective(): readonly Row[] {
+  return rows ??= [...parseRows(read("TSR_TUNE") ?? ""), ...table];
+}
+
+/** The first row of this key that fits. */
+export function choose(
+  key: Key,
+  device: string,
+  m: number,
+  n: number,
+  k: number,
+  from: readonly Row[] = effective(),
+): Row {
+  const row = from.find((r) =>
+    r.key === key && (r.device === "*" || r.device === device) && m <= (r.m ?? m) && n <= (r.n ?? n) && k <= (r.k ?? k)
+  );
+  if (row === undefined) throw new ArgumentError(`dispatch: no row for ${key} at ${m}x${n}x${k} on ${device}`);
+  return row;
+}
+
+/** Throws unless the device offers the engine that a call asked for. */
+export function checkEngine(engine: Engine | undefined, offered: readonly string[], op: string): void {
+  if (engine === undefined || engine === "auto" || offered.includes(engine)) return;
+  if (engine !== "blas" && engine !== "mlx") {
+    throw new ArgumentError(`${op}: there is no engine "${engine}"; engines are auto, tiled, blas, mlx`);
+  }
+  throw new DeviceError(
+    `${op}: engine "${engine}" is not in the library of this device, which offers ${offered.join(", ")}; ` +
+      "leave engine out, or open a library built with it (open({ library }) or TSR_LIB)",
+  );
+}
