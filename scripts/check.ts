@@ -1,0 +1,177 @@
+// The gate behind `npm test`: stale code, types, lint, then one suite under Bun and under Deno, a process for each
+// file. `npm test -- qr` runs only the test files whose name contains "qr", without the static checks.
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const reports = join(root, "build/reports");
+const folders = ["src", "ffi", "tests", "bench", "scripts"];
+const TEST_MS = 300_000;
+const STEP_MS = 600_000;
+
+interface Outcome {
+  ok: boolean;
+  why: string;
+  output: string;
+  seconds: number;
+}
+
+/** What a test file did, as its runtime's JUnit report tells. */
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: string[];
+}
+
+const statics: readonly (readonly string[])[] = [
+  ["bun", "scripts/abi.ts", "--check"],
+  ["tsc"],
+  ["deno", "check", "--quiet", ...folders],
+  ["deno", "lint", "--quiet"],
+];
+
+const runtimes: Readonly<Record<string, (file: string, report: string) => string[]>> = {
+  Bun: (file, report) => [
+    ...["bun", "test", `--timeout=${TEST_MS}`, "--only-failures", "--reporter=junit", `--reporter-outfile=${report}`],
+    `./${file}`,
+  ],
+  Deno: (file, report) => ["deno", "test", "-A", "--no-check", "--reporter=dot", `--junit-path=${report}`, file],
+};
+
+/** Ends the command at work with all that it started: each is the head of a process group. */
+let end = (): void => {};
+
+/** Runs a command to its end, with its output kept. */
+function execute(command: readonly string[]): Promise<Outcome> {
+  const start = performance.now();
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const child = spawn(command[0]!, command.slice(1), { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  end = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+  };
+  const chunks: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    end();
+  }, STEP_MS);
+  const settle = (ok: boolean, why: string) => {
+    clearTimeout(timer);
+    resolve({
+      ok,
+      why,
+      output: Buffer.concat(chunks).toString().trimEnd(),
+      seconds: (performance.now() - start) / 1000,
+    });
+  };
+  child.on("error", (error) => settle(false, `could not be started: ${error.message}`));
+  child.on("close", (code, signal) => {
+    if (late) settle(false, `did not end within ${STEP_MS / 1000} s`);
+    else settle(code === 0, signal === null ? `exit code ${code}` : `ended by ${signal}`);
+  });
+  return promise;
+}
+
+/** The test cases of a JUnit report; undefined where the run left none. */
+function readReport(path: string): Counts | undefined {
+  let xml: string;
+  try {
+    xml = readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+  const counts: Counts = { passed: 0, failed: 0, skipped: [] };
+  for (const [, attributes = "", body = ""] of xml.matchAll(/<testcase\b([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
+    if (/<(failure|error)\b/.test(body)) counts.failed++;
+    else if (/<skipped\b/.test(body)) counts.skipped.push(/\bname="([^"]*)"/.exec(attributes)?.[1] ?? "?");
+    else counts.passed++;
+  }
+  return counts;
+}
+
+/** One test file under one runtime: prints a line, and the output where something failed. */
+async function runFile(runtime: string, file: string): Promise<Counts> {
+  const report = join(reports, `${runtime}-${file.replaceAll("/", "-")}.xml`);
+  rmSync(report, { force: true });
+  const outcome = await execute(runtimes[runtime]!(file, report));
+  const counts = readReport(report) ?? { passed: 0, failed: 0, skipped: [] };
+  let note = "";
+  if (!outcome.ok && counts.failed === 0) {
+    counts.failed = 1;
+    note = `, ${outcome.why}`;
+  } else if (counts.passed + counts.failed + counts.skipped.length === 0) {
+    counts.failed = 1;
+    note = ", the file has no test";
+  }
+  const skips = counts.skipped.length > 0 ? `, ${counts.skipped.length} skipped` : "";
+  const line = `${counts.passed} passed, ${counts.failed} failed${skips}${note}`;
+  console.log(`  ${file.padEnd(32)} ${line.padEnd(28)} ${outcome.seconds.toFixed(1).padStart(6)} s`);
+  if (counts.failed > 0) console.log(indent(outcome.output));
+  return counts;
+}
+
+function indent(text: string): string {
+  return text.split("\n").map((line) => `    ${line}`).join("\n");
+}
+
+async function runStatics(): Promise<Counts> {
+  const counts: Counts = { passed: 0, failed: 0, skipped: [] };
+  for (const command of statics) {
+    const { ok, why, output, seconds } = await execute(command);
+    console.log(`$ ${command.join(" ")}\n  ${ok ? "ok" : `FAILED, ${why}`}${seconds.toFixed(1).padStart(8)} s`);
+    if (!ok) console.log(indent(output));
+    counts[ok ? "passed" : "failed"]++;
+  }
+  return counts;
+}
+
+async function runSuite(runtime: string, files: readonly string[]): Promise<Counts> {
+  console.log(`$ ${runtimes[runtime]!("FILE", "REPORT").join(" ")}`);
+  const total: Counts = { passed: 0, failed: 0, skipped: [] };
+  for (const file of files) {
+    const { passed, failed, skipped } = await runFile(runtime, file);
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped.push(...skipped.map((name) => `${runtime}, ${file}: ${name}`));
+  }
+  return total;
+}
+
+const filters = process.argv.slice(2);
+const all = readdirSync(join(root, "tests")).filter((name) => name.endsWith(".test.ts")).sort();
+const files = all.filter((name) => filters.length === 0 || filters.some((f) => name.includes(f))).map((name) =>
+  `tests/${name}`
+);
+if (files.length === 0) {
+  console.error(`no test file's name contains ${filters.join(" or ")}; there are:\n  ${all.join("\n  ")}`);
+  process.exit(2);
+}
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+  process.on(signal, () => {
+    end();
+    process.exit(code);
+  });
+}
+mkdirSync(reports, { recursive: true });
+const start = performance.now();
+const results: Counts[] = [];
+if (filters.length === 0) results.push(await runStatics());
+else console.log("static checks left out: file names were given");
+for (const runtime of Object.keys(runtimes)) results.push(await runSuite(runtime, files));
+
+const skipped = results.flatMap((r) => r.skipped);
+for (const name of skipped) console.log(`skipped: ${name}`);
+const passed = results.reduce((sum, r) => sum + r.passed, 0);
+let failed = results.reduce((sum, r) => sum + r.failed, 0);
+if (process.env.CI === "true" && skipped.length > 0) {
+  console.log("CI=true: a skipped test counts as failed");
+  failed += skipped.length;
+}
+console.log(`${((performance.now() - start) / 1000).toFixed(0)} s`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);

@@ -1,0 +1,120 @@
+// Arguments and options that are wrong: each gets the typed error that says what is wrong and what would be right.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as la from "../src/index.ts";
+import { Matrix } from "../src/index.ts";
+import { every } from "./helpers.ts";
+import { argument, checkError, device, dtype, fails, library, overflow, shape, type Wanted } from "./refusals.ts";
+
+const one = [[1, 0], [0, 1]];
+
+/** Calls that no types stop in JavaScript, or whose sizes do not fit. */
+const calls: readonly { name: string; op: string; call: (sync: boolean) => unknown; wanted: Wanted }[] = [
+  entry("matmul", "inner sizes", { a: [[1, 2, 3]], b: one }, { ...shape, text: /1x3.*2x2/ }),
+  entry("matmul", "beta without out", { a: one, b: one, beta: 1 }, { ...argument, text: /beta.*out/ }),
+  entry("matmul", "an out of another shape", { a: one, b: one, out: Matrix.zeros(2, 3) }, {
+    ...shape,
+    text: /2x3.*2x2/,
+  }),
+  entry("matmul", "another engine", { a: one, b: one, engine: "blas" }, { ...device, text: /blas/ }),
+  entry("matmul", "an unknown engine", { a: one, b: one, engine: "gpu" }, { ...argument, text: /gpu.*tiled/ }),
+  entry("matvec", "too short an x", { a: one, x: [1] }, { ...shape, text: /2x2.*1/ }),
+  entry("matvec", "a nested x", { a: one, x: [[1], [2]] }, { ...dtype, text: /object|Array/ }),
+  entry("matvec", "big integers as x", { a: one, x: new BigInt64Array(2) }, { ...dtype, text: /BigInt64Array/ }),
+  entry("matvec", "x beyond float32", { a: one, x: [1, 1e300] }, { ...overflow, text: /1e\+300/ }),
+  entry("qr", "an unknown mode", { a: one, mode: "full" }, { ...argument, text: /full.*reduced/ }),
+  entry("qr", "an unknown method", { a: one, method: "magic" }, { ...argument, text: /magic.*blocked/ }),
+  entry("svd", "k below 0", { a: one, k: -1 }, { ...argument, text: /-1.*2x2/ }),
+  entry("svd", "k beyond the sides", { a: one, k: 3 }, { ...argument, text: /3.*2x2/ }),
+  entry("svd", "a broken k", { a: one, k: 1.5 }, { ...argument, text: /1\.5/ }),
+  entry("svd", "NaN as k", { a: one, k: NaN }, { ...argument, text: /NaN/ }),
+  entry("svd", "an unknown method", { a: one, k: 1, method: "magic" }, { ...argument, text: /magic.*krylov/ }),
+  entry("svd", "no tolerance", { a: one, k: 1, tol: 0 }, { ...argument, text: /tol.*0/ }),
+  entry("svd", "NaN as tolerance", { a: one, k: 1, tol: NaN }, { ...argument, text: /tol.*NaN/ }),
+  entry("svd", "no passes", { a: one, k: 1, maxPasses: 0 }, { ...argument, text: /maxPasses.*0/ }),
+  entry("svd", "a broken seed", { a: one, k: 1, seed: 0.5 }, { ...argument, text: /seed.*0\.5/ }),
+  entry("svd", "a negative oversample", { a: one, k: 1, oversample: -1 }, { ...argument, text: /oversample.*-1/ }),
+  entry("svd", "a start of other rows", { a: one, k: 1, start: [[1], [2], [3]] }, { ...shape, text: /3x1.*2x2/ }),
+  entry("cholesky", "a matrix not square", { a: [[1, 2]] }, { ...shape, text: /1x2/ }),
+  entry("solve", "a matrix not square", { a: [[1, 2]], b: [1] }, { ...shape, text: /1x2/ }),
+  entry("solve", "too long a right-hand side", { a: one, b: [1, 2, 3] }, { ...shape, text: /2x2.*3/ }),
+  entry("solve", "an unknown assumption", { a: one, b: [1, 2], assume: "nice" }, {
+    ...argument,
+    text: /nice.*positive/,
+  }),
+  entry("solveTriangular", "a matrix not square", { a: [[1, 2]], b: [[1]] }, { ...shape, text: /1x2/ }),
+  entry("solveTriangular", "a right-hand side of other rows", { a: one, b: [[1]] }, { ...shape, text: /2x2.*1/ }),
+  entry("orthonormalize", "more columns than rows", { a: [[1, 2]] }, { ...shape, text: /2 columns.*1/ }),
+  entry("orthonormalize", "an unknown axis", { a: one, axis: 0 }, { ...argument, text: /0.*columns/ }),
+];
+
+function entry(
+  op: string,
+  name: string,
+  { a, b, x, ...options }: Record<string, unknown>,
+  wanted: Wanted,
+): (typeof calls)[number] {
+  const operands = [a, b, x].filter((operand) => operand !== undefined);
+  const all: Record<string, unknown> = la;
+  const call = (sync: boolean): unknown =>
+    (all[sync ? `${op}Sync` : op] as (...args: unknown[]) => unknown)(...operands, options);
+  return { name: `${op}, ${name}`, op, call, wanted };
+}
+
+describe("wrong arguments", () => {
+  it("get the error that says what is wrong, and what would be right", async () => {
+    await every(calls, ({ name }) => name, async ({ op, call, wanted }) => {
+      await fails(op, () => call(true), () => call(false) as Promise<unknown>, wanted);
+    });
+  });
+
+  it("are refused where the output overlaps an input, which stays as it was", async () => {
+    const a = Matrix.from([[1, 2], [3, 4]]), b = Matrix.eye(2), wanted = { ...argument, text: /overlap|alias/i };
+    for (const out of [a, a.T, b]) {
+      await fails("", () => la.matmulSync(a, b, { out }), () => la.matmul(a, b, { out }), wanted);
+    }
+    assert.deepEqual([a.toArray(), b.toArray()], [[[1, 2], [3, 4]], one]);
+  });
+
+  it("are refused where operands lie on two devices", async () => {
+    using other = la.open({ threads: 1 });
+    const a = Matrix.from(one), b = Matrix.from(Float32Array.of(1, 2, 3, 4), [2, 2], { device: other });
+    const wanted = { ...argument, text: /device/ };
+    await fails("matmul", () => la.matmulSync(a, b), () => la.matmul(a, b), wanted);
+    await fails(
+      "matmul",
+      () => la.matmulSync(a, a, { device: other }),
+      () => la.matmul(a, a, { device: other }),
+      wanted,
+    );
+  });
+
+  it("are refused by open and by the makers and views of Matrix", () => {
+    const m = Matrix.zeros(3, 4);
+    const wrong: [() => unknown, Wanted][] = [
+      [() => la.open({ device: "cuda" }), { ...argument, text: /cuda.*cpu/ }],
+      [() => la.open({ threads: 0 }), { ...argument, text: /threads.*0/ }],
+      [() => la.open({ threads: 1.5 }), { ...argument, text: /threads.*1\.5/ }],
+      [() => la.open({ library: "no/such/library.so" }), { ...library, text: /no\/such\/library\.so/ }],
+      [() => Matrix.zeros(-1, 2), { ...shape, text: /-1/ }],
+      [() => Matrix.zeros(2, 0.5), { ...shape, text: /0\.5/ }],
+      [() => Matrix.zeros(NaN, 1), { ...shape, text: /NaN/ }],
+      [() => Matrix.eye(1, -1), { ...shape, text: /-1/ }],
+      [() => Matrix.from([1, 2, 3], [2, 2]), { ...shape, text: /2x2.*3/ }],
+      [() => Matrix.diag([1, 1e39]), { ...overflow, text: /1e\+39/ }],
+      [() => m.sub(0, 4, 0, 1), { ...shape, text: /4/ }],
+      [() => m.sub(2, 1, 0, 1), { ...shape, text: /2.*1/ }],
+      [() => m.rows(-1, 2), { ...shape, text: /-1/ }],
+      [() => m.cols(0, 1.5), { ...shape, text: /1\.5/ }],
+      [() => m.at(3, 0), { ...shape, text: /3/ }],
+      [() => m.at(0, NaN), { ...shape, text: /NaN/ }],
+      [() => m.writeBlock(2, 3, [[1, 2]]), { ...shape, text: /4/ }],
+      [() => m.readBlock(0, 4, 0, 1), { ...shape, text: /4/ }],
+      [() => m.T.data, { ...shape, text: /copy/ }],
+      [() => m.cols(0, 2).data, { ...shape, text: /3x2.*copy/ }],
+    ];
+    for (const [call, wanted] of wrong) {
+      assert.throws(call, (error) => (checkError(error, "", wanted), true), String(call));
+    }
+  });
+});

@@ -1,0 +1,123 @@
+// Dispatch: the table is total, every row can be reached, overrides win, and what cannot be is said.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { explain, explainSync, Matrix, matmul, matmulSync, qr, qrSync } from "../src/index.ts";
+import { choose, type Key, keys, parseRows, type Row, table } from "../src/tune.ts";
+
+const sizes = [0, 1, 31, 64, 512, 513, 4096, 100_000];
+const allKeys = Object.keys(keys) as Key[];
+
+describe("the dispatch table", () => {
+  test("has a row for every key at every size", () => {
+    for (const key of allKeys) {
+      for (const m of sizes) for (const n of sizes) assert.equal(choose(key, "cpu", m, n, Math.min(m, n)).key, key);
+    }
+  });
+
+  test("has no row that an earlier one hides", () => {
+    const reached = new Set<Row>();
+    for (const key of allKeys) for (const m of sizes) for (const n of sizes) reached.add(choose(key, "cpu", m, n, m));
+    assert.deepEqual(table.filter((row) => !reached.has(row)), []);
+  });
+
+  test("gives way to rows put first", () => {
+    const rows = [...parseRows("qr.block=7; gemm=packed"), ...table];
+    assert.equal(choose("qr.block", "cpu", 100, 100, 100, rows).value, 7);
+    assert.equal(choose("gemm", "cpu", 100, 100, 100, rows).value, "packed");
+    assert.equal(choose("gemm", "cpu", 100, 100, 100, rows).why, "TSR_TUNE");
+    assert.equal(choose("trsm", "cpu", 100, 100, 100, rows).value, "default");
+  });
+
+  test("refuses unknown keys and values with the list of valid ones", () => {
+    assert.throws(() => parseRows("qr.blok=7"), { code: "TSR_ARGUMENT", message: /"qr\.blok".*qr\.block, qr\.chain/ });
+    assert.throws(() => parseRows("gemm=fast"), { code: "TSR_ARGUMENT", message: /gemm=fast.*packed, tall/ });
+    assert.throws(() => parseRows("qr.block=0"), { code: "TSR_ARGUMENT", message: /qr\.block=0.*1 to 128/ });
+    assert.throws(() => parseRows("qr.block="), { code: "TSR_ARGUMENT" });
+  });
+});
+
+/** Runs a program in a child of the same runtime and returns its output. */
+function child(program: string, env: Record<string, string>): { status: number | null; output: string } {
+  const file = fileURLToPath(new URL(`./fixtures/${program}`, import.meta.url));
+  const args = "Deno" in globalThis ? ["run", "-A", file] : [file];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: "utf8" });
+  return { status, output: stdout + stderr };
+}
+
+describe("the environment", () => {
+  test("TSR_TUNE's tile is the one that runs", () => {
+    for (const tile of ["reference", "packed"]) {
+      const { status, output } = child("tiles.ts", { TSR_TUNE: `gemm=${tile}` });
+      assert.equal(status, 0, output);
+      assert.equal(output.trim(), `gemm ${tile} TSR_TUNE`);
+    }
+  });
+
+  test("a wrong TSR_TUNE, TSR_DEBUG, TSR_THREADS or TSR_DEVICE says what is right", () => {
+    for (
+      const [name, value, expected] of [
+        ["TSR_TUNE", "gem=packed", /valid keys are gemm/],
+        ["TSR_DEBUG", "loud", /TSR_DEBUG is loud.*0 to 3/],
+        ["TSR_THREADS", "many", /TSR_THREADS\) is many.*1 to 256/],
+        ["TSR_DEVICE", "cuda", /no device "cuda".*cpu:portable/],
+      ] as const
+    ) {
+      const { status, output } = child("tiles.ts", { [name]: value });
+      assert.notEqual(status, 0, name);
+      assert.match(output, expected);
+    }
+  });
+
+  test("TSR_DEBUG=2 tells each operation on stderr", () => {
+    const { output } = child("tiles.ts", { TSR_DEBUG: "2" });
+    assert.match(output, /tesserae: gemm +64x64 64x64 64x64 +tiled\/\w+ +[\d.]+ ms +[\d.]+ GFLOP\/s/);
+  });
+});
+
+describe("explain", () => {
+  test("names operation, tile that ran, time and why", async () => {
+    using a = Matrix.random(256, 256);
+    const { value, operations, totals } = await explain(() => matmul(a, a));
+    assert.deepEqual(value.shape, [256, 256]);
+    assert.equal(operations.length, 1);
+    const [gemm] = operations;
+    assert.equal(gemm!.op, "gemm");
+    assert.equal(gemm!.engine, "tiled");
+    assert.notEqual(gemm!.tile, "default");
+    assert.ok(gemm!.deviceMs > 0 && gemm!.gflops > 0, JSON.stringify(gemm));
+    assert.equal(totals["operations"], 1);
+    assert.ok(totals["wallMs"]! >= totals["deviceMs"]!);
+  });
+
+  test("says which passes of a factorisation were skipped", () => {
+    using a = Matrix.random(200, 64);
+    const { operations } = explainSync(() => qrSync(a));
+    const orth = operations.filter((o) => o.op === "orth");
+    assert.equal(orth.filter((o) => o.tile !== "skipped").length, 2 * 2, "two panels of 32 columns, two passes each");
+    assert.equal(orth.filter((o) => o.tile === "skipped").length, 2 * 4);
+  });
+
+  test("two at once do not mix", async () => {
+    using a = Matrix.random(300, 40);
+    using b = Matrix.random(64, 64);
+    const [one, two] = await Promise.all([explain(() => qr(a)), explain(() => matmul(b, b))]);
+    assert.ok(one.operations.some((o) => o.op === "orth"));
+    assert.deepEqual(two.operations.map((o) => o.op), ["gemm"]);
+    assert.ok(!one.operations.some((o) => o.shape.startsWith("64x64 64x64 64x64")));
+  });
+});
+
+describe("engines that are not there", () => {
+  test("an engine of another library says how to get it", () => {
+    assert.throws(() => matmulSync([[1]], [[1]], { engine: "blas" }), { code: "TSR_DEVICE", message: /"blas".*offers tiled.*TSR_LIB/ });
+    assert.throws(() => matmulSync([[1]], [[1]], { engine: "mlx" }), { code: "TSR_DEVICE" });
+  });
+
+  test("an unknown engine lists the known ones", () => {
+    const engine = "magic" as "auto";
+    assert.throws(() => matmulSync([[1]], [[1]], { engine }), { code: "TSR_ARGUMENT", message: /tiled, blas, mlx/ });
+  });
+});
