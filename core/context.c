@@ -1,4 +1,5 @@
 /* context.c: opens, finds, describes and closes contexts. The table is shared by all threads; a context belongs to one of them. */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static entry table[TSR_CONTEXTS];
 static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t table_left = PTHREAD_COND_INITIALIZER;
 static pthread_key_t thread_end;
-static pthread_once_t thread_end_once = PTHREAD_ONCE_INIT;
+static pthread_once_t prepare_once = PTHREAD_ONCE_INIT;
 
 static const char *const isa_names[] = {
   [TSR_ISA_BEST] = "best", [TSR_ISA_PORTABLE] = "portable", [TSR_ISA_AVX2] = "avx2", [TSR_ISA_AVX512] = "avx512", [TSR_ISA_NEON] = "neon"
@@ -118,7 +119,16 @@ static void close_own(void *unused) {
   }
 }
 
-static void make_thread_end(void) { pthread_key_create(&thread_end, close_own); }
+/* A runtime that ends may unload the library while threads of a context still stand in its code. */
+static void stay_loaded(void) {
+  Dl_info info;
+  if (dladdr(table, &info) && info.dli_fname) dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void prepare(void) {
+  pthread_key_create(&thread_end, close_own);
+  stay_loaded();
+}
 
 /* ---- opening ---- */
 
@@ -199,7 +209,7 @@ int32_t tsr_open(const uint32_t *config, uint32_t *ctx) {
     destroy(context);
     return tsr_fail(NULL, TSR_E_FULL, "open: all %d contexts are open: close one", TSR_CONTEXTS);
   }
-  pthread_once(&thread_end_once, make_thread_end);
+  pthread_once(&prepare_once, prepare);
   pthread_setspecific(thread_end, table);
   *ctx = id;
   return TSR_OK;

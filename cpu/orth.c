@@ -8,7 +8,7 @@
 
 enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256 };
 
-static const double SHIFT = 0x1p-38, DEAD = 1e-3 * 0x1p-38, CERTIFIED = 0.5, ENTERED = 0.5;
+static const double SHIFT = 0x1p-38, DEAD = 1e-3 * 0x1p-38, CERTIFIED = 0.5, ENTERED = 0.999;
 
 typedef struct {
   tsr_run *run;

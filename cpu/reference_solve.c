@@ -63,7 +63,7 @@ int32_t tsr_reference_potrf(tsr_run *run, const tsr_op *op) {
 
 /* ---- orth ---- */
 
-static const double SHIFT = 0x1p-38;
+static const double SHIFT = 0x1p-38, ENTERED = 0.999;
 
 /* The panel of one call: Gram matrix of the unit columns, then its Cholesky factor R (upper), rows of dead columns cleared. */
 typedef struct {
@@ -74,7 +74,7 @@ typedef struct {
   bool certified;
 } panel;
 
-/* G = D W'W D with D the inverse column norms. A column is short when it entered with less than sqrt(1/2). */
+/* G = D W'W D with D the inverse column norms. A column is short when its square is below ENTERED. */
 static void gram(const tsr_run *run, const tsr_view *W, double floor, panel *p) {
   double off = 0;
   for (size_t j = 0; j < p->b; j++) {
@@ -89,7 +89,7 @@ static void gram(const tsr_run *run, const tsr_view *W, double floor, panel *p) 
     p->norm[j] = sqrt(p->G[j][j]);
     p->dead[j] = p->G[j][j] <= floor * floor;
     p->one_over[j] = p->dead[j] ? 0 : 1 / p->norm[j];
-    if (!(p->G[j][j] >= 0.5)) p->certified = false;
+    if (!(p->G[j][j] >= ENTERED)) p->certified = false;
   }
   for (size_t j = 0; j < p->b; j++) {
     for (size_t k = 0; k < j; k++) {

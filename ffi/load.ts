@@ -1,8 +1,9 @@
 // Loads the native library in Bun or in Deno behind one type. Arguments are not checked here: Bun coerces bad numbers in silence,
 // so callers pass whole numbers in range, and typed arrays, never null.
 import process from "node:process";
+import { isMainThread } from "node:worker_threads";
 import { LibraryError } from "../src/errors.ts";
-import { symbols, TSR_ABI, TSR_OK, TSR_QUEUED } from "./symbols.ts";
+import { symbols, TSR_ABI, TSR_INLINE, TSR_OK, TSR_QUEUED } from "./symbols.ts";
 
 type Symbols = typeof symbols;
 
@@ -39,9 +40,10 @@ interface DenoFfi {
   dlopen(path: string, symbols: Readonly<Record<string, Signature>>): { symbols: Functions };
 }
 
+const deno = (globalThis as unknown as { Deno?: DenoFfi }).Deno;
+
 /** The runtime's own way to open a library. */
 function opener(): Open {
-  const deno = (globalThis as unknown as { Deno?: DenoFfi }).Deno;
   if (deno) return (path, signatures) => deno.dlopen(path, signatures).symbols;
   const bun = process.versions["bun"] === undefined
     ? undefined
@@ -88,8 +90,13 @@ function quiesce(native: Native, context: number): void {
   native.tsr_wait(context, last, 1);
 }
 
-/** A runtime that ends frees the memory of its arrays first, on Deno also after an uncaught error, so nothing may be at work then. */
-function stopAtExit(native: Native): Native {
+const inWorker = !isMainThread || "WorkerGlobalScope" in globalThis;
+
+/**
+ * A runtime that ends frees the memory of its arrays, so nothing may be at work on it then. The end of a process is told first. A worker
+ * may be ended by others at any moment, and nobody is told: there all work is done within the call that submits it.
+ */
+function stopAtEnd(native: Native): Native {
   const open = new Set<number>();
   const stop = () => {
     for (const context of open) quiesce(native, context);
@@ -98,18 +105,21 @@ function stopAtExit(native: Native): Native {
   process.on("uncaughtExceptionMonitor", () => {
     if (process.listenerCount("uncaughtException") === 0) stop();
   });
-  return {
+  const { tsr_open, tsr_close, tsr_submit } = native;
+  const guarded = {
     ...native,
-    tsr_open: (config, context) => {
-      const status = native.tsr_open(config, context);
-      if (status === TSR_OK) open.add(new DataView(context.buffer, context.byteOffset).getUint32(0, true));
+    tsr_open: (config: ArrayBufferView, context: ArrayBufferView): number => {
+      const status = tsr_open(config, context);
+      if (status === TSR_OK) open.add(new Uint32Array(context.buffer, context.byteOffset, 1)[0]!);
       return status;
     },
-    tsr_close: (context) => {
+    tsr_close: (context: number): number => {
       open.delete(context);
-      return native.tsr_close(context);
+      return tsr_close(context);
     },
   };
+  if (!inWorker) return guarded;
+  return { ...guarded, tsr_submit: (context, _mode, ticket) => tsr_submit(context, TSR_INLINE, ticket) };
 }
 
 const loaded = new Map<string, Native>();
@@ -124,7 +134,7 @@ export function load(paths: readonly string[]): Loaded {
     if (known) return { native: known, path };
     const result = attempt(open, path);
     if ("native" in result) {
-      const native = stopAtExit(result.native);
+      const native = stopAtEnd(result.native);
       loaded.set(path, native);
       return { native, path };
     }

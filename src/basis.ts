@@ -1,6 +1,6 @@
 // Orthonormal bases.
 import { geadd } from "./blas.ts";
-import { type Algorithm, type Call, numbers, type RunOptions } from "./call.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber } from "./check.ts";
 import { ArgumentError, NotConvergedError, ShapeError } from "./errors.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
@@ -24,7 +24,7 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
     throw new ShapeError(`orthonormalize: ${n} ${axis} of length ${m} cannot be orthonormal; at most ${m} can`);
   }
   if (!(yield* isFinite(V, "orthonormalize", "V", o.checkFinite))) return notANumber(M.shape[0], M.shape[1], M);
-  const { Q, R, certified } = yield* factor(V, n, "qr");
+  const { Q, R, certified } = yield* factor(V, n, { phase: "orthonormalize" });
   R[Symbol.dispose]();
   if (!certified) {
     throw new NotConvergedError(
@@ -34,7 +34,7 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
   if (axis === "columns") return Q;
   const rows = Matrix.empty(n, m, M.device);
   geadd(1, Q.T, 0, rows);
-  yield numbers("orthonormalize", 1, 1);
+  yield settled();
   Q[Symbol.dispose]();
   return rows;
 }

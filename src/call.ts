@@ -37,6 +37,11 @@ export function numbers(phase: string, done: number, total: number): Pause {
   return { phase, done, total, numbers: true };
 }
 
+/** Waits as `numbers` does and tells nothing. */
+export function settled(): Pause {
+  return { phase: "", done: 0, total: 0, numbers: true };
+}
+
 /** Tells how far the work is; work of the next stretch may start before this one has passed. */
 export function progress(phase: string, done: number, total: number): Pause {
   return { phase, done, total, numbers: false };

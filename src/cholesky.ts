@@ -1,6 +1,6 @@
 // Right-looking blocked Cholesky (LAPACK potrf): diagonal panel, triangular solve, symmetric update.
 import { geadd, infoWords, laset, potrf, syrk, trsm, tuned } from "./blas.ts";
-import { type Algorithm, type Call, numbers, progress, type RunOptions } from "./call.ts";
+import { type Algorithm, type Call, progress, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber } from "./check.ts";
 import { ArgumentError, NotPositiveDefiniteError, ShapeError } from "./errors.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
@@ -32,7 +32,7 @@ export function* factorCholesky(A: Matrix): Algorithm<number> {
     yield progress("cholesky", e, n);
   }
   laset("upper", 0, NaN, A);
-  yield numbers("cholesky", n, n);
+  yield settled();
   return info.hostAs(Uint32Array)[0]!;
 }
 
@@ -66,7 +66,7 @@ export function* factorPositive(A: Matrix, jitter: boolean, op: string): Algorit
 }
 
 function* addToDiagonal(L: Matrix, attempt: number): Algorithm<number> {
-  yield numbers("cholesky", 0, L.shape[0]);
+  yield settled();
   const n = L.shape[0];
   const l = L.host();
   let trace = 0;

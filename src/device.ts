@@ -52,7 +52,6 @@ export class Device implements Disposable, Host {
   #last = 0;
   #passed = 0;
   #flight: { ticket: number; pieces: Piece[] }[] = [];
-  readonly #live = new Set<WeakRef<Disposable>>();
   readonly #out = new Uint32Array(2);
 
   constructor(name: string, native: Native, library: string, threads: number) {
@@ -90,11 +89,10 @@ export class Device implements Disposable, Host {
     return this.#closed;
   }
 
-  /** Ends the device: cancels its work, disposes its matrices, closes its context. */
+  /** Ends the device: cancels its work and closes its context. Its matrices can no longer be used; numbers that were
+   * handed out stay with their owners. */
   close(): void {
     if (this.#closed) return;
-    for (const reference of this.#live) reference.deref()?.[Symbol.dispose]();
-    this.#live.clear();
     this.check(this.native.tsr_close(this.#context));
     this.#closed = true;
     this.#flight = [];
@@ -105,20 +103,6 @@ export class Device implements Disposable, Host {
 
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** close() will dispose what is adopted; `abandon` takes it off the list. */
-  adopt(matrix: Disposable): WeakRef<Disposable> {
-    const reference = new WeakRef(matrix);
-    this.#live.add(reference);
-    if (this.#live.size % 4096 === 0) {
-      for (const old of this.#live) if (!old.deref()) this.#live.delete(old);
-    }
-    return reference;
-  }
-
-  abandon(reference: WeakRef<Disposable>): void {
-    this.#live.delete(reference);
   }
 
   // ---- errors ----

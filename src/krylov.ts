@@ -2,20 +2,8 @@
 import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers } from "./call.ts";
 import { Matrix } from "./matrix.ts";
-import { u } from "./proof.ts";
 import { gramSchmidt } from "./qr.ts";
-import {
-  type Estimate,
-  FLOOR,
-  NEGLIGIBLE,
-  type Plan,
-  type Ritz,
-  ritzVectors,
-  singular,
-  type Space,
-  startBlock,
-  worst,
-} from "./ritz.ts";
+import { type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
 import { type SmallEigen, symmetricEigen } from "./small.ts";
 
 /** Grows the Krylov space of AᵀA by blocks until the k leading residuals are small; restarts keep the leading Ritz
@@ -44,9 +32,9 @@ export function* krylov(A: Matrix, plan: Plan, space: Space): Algorithm<Ritz> {
     yield numbers("svd", passes, plan.maxPasses);
     border(gram, from, to, basis, G.hostAs(Float64Array));
     const eigen = symmetricEigen(to, packed(gram, to, basis));
-    const ritz = assess(eigen, from, to, next, R, plan.k);
-    const result = { Q: Q.cols(0, to), B: B.cols(0, to), eigen, passes, ...ritz };
-    if (next === 0 || passes + 2 > plan.maxPasses || worst(ritz.residuals, eigen) <= plan.tol) return result;
+    const errors = pairErrors(eigen, from, to, R, k);
+    const result = { Q: Q.cols(0, to), B: B.cols(0, to), eigen, errors, passes };
+    if (next === 0 || passes + 2 > plan.maxPasses || worst(result, k) <= plan.tol) return result;
     if (to + next > basis) {
       yield* restart(result, Q, B, keep, next, t);
       gram.fill(0);
@@ -69,30 +57,20 @@ function packed(gram: Float64Array, n: number, ld: number): Float64Array {
   return out;
 }
 
-/** Residuals of the k leading Ritz triplets without another product: Aᵀu − σv lies along the next block alone. */
-function assess(eigen: SmallEigen, from: number, to: number, next: number, R: Matrix, k: number): Estimate {
-  const residuals = new Float64Array(k);
-  const width = to - from;
-  const first = singular(eigen.values[0]!);
-  if (next === 0) return { residuals, sure: false };
-  if (next < width) return { residuals: residuals.fill(Infinity), sure: false };
+/** Errors of the k leading Ritz pairs without another product: AᵀB y − λ Q y lies along the next block alone, with the
+ * coordinates R y there, as far as the last block reaches; it is 0 where the basis fills the space. */
+function pairErrors(eigen: SmallEigen, from: number, to: number, R: Matrix, k: number): Float64Array | undefined {
+  const [width, next] = [to - from, R.shape[1]];
+  if (next === 0) return new Float64Array(k);
+  if (next < width) return undefined;
   const r = R.readBlock(to, to + next, 0, width);
-  let sure = true;
+  const errors = new Float64Array(k * next);
   for (let i = 0; i < k; i++) {
-    const s = singular(eigen.values[i]!);
-    if (s <= NEGLIGIBLE * u * first) {
-      sure = false;
-      continue;
-    }
-    let squares = 0;
     for (let row = 0; row < next; row++) {
-      let dot = 0;
-      for (let j = row; j < width; j++) dot += r[row * width + j]! * eigen.vectors[i * to + from + j]!;
-      squares += dot * dot;
+      for (let j = row; j < width; j++) errors[i * next + row]! += r[row * width + j]! * eigen.vectors[i * to + from + j]!;
     }
-    residuals[i] = Math.max(Math.sqrt(squares) / s, FLOOR * u * first);
   }
-  return { residuals, sure };
+  return errors;
 }
 
 /** Q = Q Y, B = B Y for the kept Ritz vectors Y; the next block moves behind them and is orthonormalised once more. */

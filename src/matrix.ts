@@ -232,10 +232,11 @@ export class Matrix implements Disposable {
   /** The numbers themselves, row-major, not a copy. Throws on a non-contiguous view: use copy(). Length 0 after
    * dispose. */
   get data(): Float32Array<ArrayBuffer> {
+    const { bytes } = this.storage.piece;
     if (!this.contiguous) {
       throw new ShapeError(`data: this ${this.shape.join("x")} view is not contiguous; use copy().data or readBlock`);
     }
-    const all = this.storage.expose(this.#owner ? this.#rows * this.#cols : this.storage.piece.bytes >>> 2);
+    const all = this.storage.expose(this.#owner ? this.#rows * this.#cols : bytes >>> 2);
     return all.subarray(this.#offset, this.#offset + this.#rows * this.#cols);
   }
 

@@ -1,6 +1,6 @@
 // Products of matrices and vectors: numpy's matmul with BLAS's alpha, beta and out.
 import { gemm } from "./blas.ts";
-import { type Algorithm, type Call, numbers, type RunOptions } from "./call.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite } from "./check.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
 import type { VectorLike } from "./input.ts";
@@ -42,10 +42,9 @@ export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOp
   const C = out ? call.matrix(out) : Matrix.empty(m, n, call.device);
   gemm(alpha, A, B, beta, C);
   if (!out) return C;
-  if (C.storage.piece !== out.storage.piece) {
-    yield numbers("matmul", 1, 1);
-    out.writeBlock(0, 0, C);
-  }
+  // Where the user holds the numbers of out, the product went to a copy.
+  yield settled();
+  if (C.storage.piece !== out.storage.piece) out.writeBlock(0, 0, C);
   return out;
 }
 
@@ -69,6 +68,6 @@ export function* matvecJob(
   }
   using y = Matrix.empty(A.shape[0], 1, call.device);
   gemm(1, A, X, 0, y);
-  yield numbers("matvec", 1, 1);
+  yield settled();
   return y.readBlock(0, A.shape[0], 0, 1);
 }

@@ -1,6 +1,6 @@
 // Measures a result against its contract, in float64. Figures and bounds are multiples of u = 2^-24.
 import { empty64, gemm, resid, tuned } from "./blas.ts";
-import { type Algorithm, numbers } from "./call.ts";
+import { type Algorithm, numbers, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
 export const u: number = 2 ** -24;
@@ -68,7 +68,7 @@ export function* orthogonality(Q: Matrix): Algorithm<number> {
   const n = Q.shape[1];
   using G = empty64(n, n, Q.device);
   gemm(1, Q.T, Q, 0, G);
-  yield numbers("proof", 1, 1);
+  yield settled();
   const g = G.hostAs(Float64Array);
   for (let i = 0; i < n; i++) g[i * n + i]! -= 1;
   return Math.sqrt(sum(g.map((x) => x * x)));
@@ -98,7 +98,7 @@ export function* proveQr(A: Matrix, Q: Matrix, R: Matrix): Algorithm<Proof> {
 export function* proveSvd(A: Matrix, U: Matrix, s: Float32Array, Vt: Matrix, tol: number): Algorithm<Proof> {
   const [m, n] = A.shape;
   const k = s.length;
-  const errors = yield* tripletResiduals(A, U, s, Vt);
+  const errors = yield* tripletResiduals(A, U, s, Vt, "proof");
   const floor = TINY * Math.sqrt(m * n);
   const first = s[0] ?? 0;
   const residual = { value: 0, bound: Math.max(tol / u, 32) };
@@ -112,14 +112,26 @@ export function* proveSvd(A: Matrix, U: Matrix, s: Float32Array, Vt: Matrix, tol
 }
 
 /** max(‖A v_i − σ_i u_i‖, ‖Aᵀ u_i − σ_i v_i‖) of each triplet, in float64. */
-export function* tripletResiduals(A: Matrix, U: Matrix, s: Float32Array, Vt: Matrix): Algorithm<Float64Array> {
-  const left = yield* scaledResidual(A, Vt.T, U, s);
-  const right = yield* scaledResidual(A.T, U, Vt.T, s);
+export function* tripletResiduals(
+  A: Matrix,
+  U: Matrix,
+  s: Float32Array,
+  Vt: Matrix,
+  phase: string,
+): Algorithm<Float64Array> {
+  const left = yield* scaledResidual(A, Vt.T, U, s, `${phase} of u`);
+  const right = yield* scaledResidual(A.T, U, Vt.T, s, `${phase} of v`);
   return Float64Array.from(s, (_, i) => Math.sqrt(Math.max(left[i]!, right[i]!)));
 }
 
 /** Squared lengths of the columns of X diag(s) - A Y, as [-A, X] [Y; diag(s)] would give, in two float64 steps. */
-function* scaledResidual(A: Matrix, Y: Matrix, X: Matrix, s: Float32Array): Algorithm<Float64Array> {
+function* scaledResidual(
+  A: Matrix,
+  Y: Matrix,
+  X: Matrix,
+  s: Float32Array,
+  phase: string,
+): Algorithm<Float64Array> {
   const [m, k] = X.shape;
   const sums = new Float64Array(k);
   const step = Math.max(1, Math.floor(tuned("proof.numbers", X) / Math.max(1, k)));
@@ -128,7 +140,7 @@ function* scaledResidual(A: Matrix, Y: Matrix, X: Matrix, s: Float32Array): Algo
     const e = Math.min(m, i + step);
     using R = empty64(e - i, k, X.device);
     resid(A.rows(i, e), Y, zero.rows(0, e - i), R);
-    yield numbers("proof", e, m);
+    yield numbers(phase, e, m);
     const r = R.hostAs(Float64Array);
     const x = X.readBlock(i, e, 0, k);
     for (let j = 0; j < r.length; j++) r[j]! += x[j]! * s[j % k]!;

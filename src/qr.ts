@@ -2,7 +2,7 @@
 // Tomov & Dongarra 2015 for the Gram matrix in higher precision). One column a block is two-pass Gram-Schmidt, "twice
 // is enough" made safe.
 import { colstat, geadd, gemm, infoWords, laset, orth, rand, scale, tuned } from "./blas.ts";
-import { type Algorithm, type Call, numbers, progress, type RunOptions } from "./call.ts";
+import { type Algorithm, type Call, progress, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { ArgumentError, NotConvergedError } from "./errors.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
@@ -30,9 +30,20 @@ const LAST_CHANCE = 2;
 const NOISE = 2 ** -18;
 const SEED = 1;
 
+/** cgs2 works column by column; a phase tells progress under that name. */
+interface Gram {
+  method?: "qr" | "cgs2";
+  phase?: string;
+}
+
 /** Orthonormalises the columns from `from` on of Q against those before them and each other, in place; R (p x (p -
  * from)) receives the coefficients, so that [old Q, A] = [old Q, new Q] R. Cost 4 m p² for a whole matrix. */
-export function* gramSchmidt(Q: Matrix, from: number, R: Matrix, method: "qr" | "cgs2" = "qr"): Algorithm<boolean> {
+export function* gramSchmidt(
+  Q: Matrix,
+  from: number,
+  R: Matrix,
+  { method = "qr", phase = "" }: Gram = {},
+): Algorithm<boolean> {
   const [, p] = Q.shape;
   const b = tuned(`${method}.block`, Q);
   const t = { chain: tuned("qr.chain", Q) };
@@ -42,7 +53,8 @@ export function* gramSchmidt(Q: Matrix, from: number, R: Matrix, method: "qr" | 
   laset("full", 0, 0, R);
   for (let j = from; j < p; j += b) {
     const e = Math.min(p, j + b);
-    const again = (pass: number): Matrix => redo.rows((j - from) / b * PASSES + pass, (j - from) / b * PASSES + pass + 1);
+    const word = (j - from) / b * PASSES;
+    const again = (pass: number): Matrix => redo.rows(word + pass, word + pass + 1);
     const [P, W, c] = [Q.cols(0, j), Q.cols(j, e), C.sub(0, j, 0, e - j)];
     const [S, T] = [R.sub(0, j, j - from, e - from), R.sub(j, e, j - from, e - from)];
     const [T1, T2] = [Ts.sub(0, e - j, 0, e - j), Ts.sub(b, b + e - j, 0, e - j)];
@@ -59,9 +71,9 @@ export function* gramSchmidt(Q: Matrix, from: number, R: Matrix, method: "qr" | 
       gemm(1, T1, T, 0, T2, o); //                     T = T₁ T
       geadd(1, T2, 0, T, o);
     }
-    yield progress("qr", e, p);
+    yield progress(phase, e, phase ? p : 0);
   }
-  yield numbers("qr", p, p);
+  yield settled();
   const words = redo.hostAs(Uint32Array);
   return words.every((word, i) => i % (2 * PASSES) !== 2 * (PASSES - 1) || word === 0);
 }
@@ -71,7 +83,7 @@ export function* gramSchmidt(Q: Matrix, from: number, R: Matrix, method: "qr" | 
 export function* factor(
   A: Matrix,
   columns: number,
-  method: "qr" | "cgs2",
+  o: Gram = {},
 ): Algorithm<{ Q: Matrix; R: Matrix; certified: boolean }> {
   const [m, n] = A.shape;
   const lead = Math.min(n, columns);
@@ -87,7 +99,7 @@ export function* factor(
   if (n > columns) geadd(1, N.cols(0, lead), 0, Q.cols(0, lead));
   if (columns > n) rand("normal", SEED, Q.cols(n, columns));
   using F = Matrix.empty(columns, columns, A.device);
-  const certified = yield* gramSchmidt(Q, 0, F, method);
+  const certified = yield* gramSchmidt(Q, 0, F, o);
   geadd(1, F.cols(0, lead), 0, R.cols(0, lead));
   gemm(1, Q.T, N.cols(lead, n), 0, R.cols(lead, n), t);
   scale("restore", R, s); //                           R = (Qᵀ N) 2^e
@@ -110,7 +122,10 @@ export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | 
     const r = notANumber(columns, n, A);
     return mode === "r" ? { r } : { q: notANumber(m, columns, A), r };
   }
-  const { Q, R, certified } = yield* factor(A, columns, method === "cgs2" ? "cgs2" : "qr");
+  const { Q, R, certified } = yield* factor(A, columns, {
+    method: method === "cgs2" ? "cgs2" : "qr",
+    phase: "qr",
+  });
   if (!certified) {
     throw new NotConvergedError(
       `qr: the factors of this ${m}x${n} matrix could not be certified; please report the matrix`,

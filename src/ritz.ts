@@ -1,23 +1,21 @@
 // What the iterations for leading singular triplets share: the plan, the subspace, its Ritz values and their residuals.
 import { geadd, rand } from "./blas.ts";
-import { type Algorithm, progress } from "./call.ts";
+import type { Algorithm } from "./call.ts";
 import { Matrix } from "./matrix.ts";
+import { u } from "./proof.ts";
 import { gramSchmidt } from "./qr.ts";
 import type { SmallEigen } from "./small.ts";
 
-/** A subspace and what is known of its Ritz triplets: basis Q (n x c), B = A Q, eigenpairs of BᵀB, estimated residuals.
- */
+/** A subspace and what is known of its Ritz triplets: basis Q (n x c), B = A Q, eigenpairs of BᵀB. */
 export interface Ritz {
   Q: Matrix;
   B: Matrix;
   eigen: SmallEigen;
-  residuals: Float64Array;
-  /** Whether the estimates hold: not where a value is lost in rounding or the basis fills the space. */
-  sure: boolean;
+  /** Row i: AᵀB y − λ Q y for the i-th of the k leading eigenvectors, in any orthonormal coordinates; undefined: not
+   * known. */
+  errors: Float64Array | undefined;
   passes: number;
 }
-
-export type Estimate = Pick<Ritz, "residuals" | "sure">;
 
 export interface Plan {
   k: number;
@@ -37,27 +35,39 @@ export interface Space {
 
 /** σ of an eigenvalue of BᵀB. */
 export const singular = (lambda: number): number => Math.sqrt(Math.max(0, lambda));
-/** Residuals below this many u times the largest value are rounding; singular values below it have no direction of
- * their own. */
-export const FLOOR = 8;
-export const NEGLIGIBLE = 64;
 
-/** The largest residual over the largest singular value. */
-export function worst(residuals: Float64Array, eigen: SmallEigen): number {
-  const first = singular(eigen.values[0]!);
-  return first === 0 ? 0 : residuals.reduce((a, b) => Math.max(a, b), 0) / first;
+/** Rounding alone leaves residuals of this many u σ₁. */
+const FLOOR = 8;
+/** A value below this many u σ₁ has no direction of its own, so its residual says nothing. */
+const NEGLIGIBLE = 64;
+
+/** ‖Aᵀu − σv‖ of each triplet from the rows of errors, and what rounding adds. */
+export function residualsOf(errors: Float64Array, values: ArrayLike<number>): Float64Array {
+  const k = values.length;
+  const length = errors.length / k;
+  return Float64Array.from(values, (s, i) => {
+    const squares = errors.subarray(i * length, i * length + length).reduce((sum, x) => sum + x * x, 0);
+    return Math.hypot(s > NEGLIGIBLE * u * values[0]! ? Math.sqrt(squares) / s : 0, FLOOR * u * values[0]!);
+  });
+}
+
+/** The largest of the k leading residuals over the largest singular value. */
+export function worst(ritz: Ritz, k: number): number {
+  const values = Array.from(ritz.eigen.values.subarray(0, k), singular);
+  if (values[0] === 0) return 0;
+  if (!ritz.errors) return Infinity;
+  return residualsOf(ritz.errors, values).reduce((a, b) => Math.max(a, b), 0) / values[0]!;
 }
 
 /** First block of a basis: the guess, filled up with random columns, orthonormalised. */
 export function* startBlock(Q: Matrix, plan: Plan): Algorithm<void> {
-  const [n, b] = Q.shape;
+  const b = Q.shape[1];
   rand("normal", plan.seed, Q);
   if (plan.start) {
     geadd(1, plan.start.cols(0, Math.min(b, plan.start.shape[1])), 0, Q.cols(0, Math.min(b, plan.start.shape[1])));
   }
   using R = Matrix.empty(b, b, Q.device);
   yield* gramSchmidt(Q, 0, R);
-  yield progress("svd", 0, n);
 }
 
 /** The leading eigenvectors as columns, in float32. */

@@ -1,6 +1,6 @@
 // The two drivers of the algorithms: one awaits the queue at each pause, the other blocks on it.
 import { setImmediate, setTimeout } from "node:timers";
-import { type Algorithm, Call, type RunOptions } from "./call.ts";
+import { type Algorithm, Call, type Pause, type RunOptions } from "./call.ts";
 import type { Device } from "./device.ts";
 import { settle } from "./trace.ts";
 
@@ -41,6 +41,10 @@ export function flushSync(device: Device): void {
   settle(device, 0);
 }
 
+function tell({ phase, done, total }: Pause, onProgress: RunOptions["onProgress"]): void {
+  if (total > 0) onProgress?.({ phase, done, total });
+}
+
 function driveSync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptions): T {
   try {
     for (;;) {
@@ -49,7 +53,7 @@ function driveSync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptio
       device.submit(true);
       settle(device, performance.now() - start);
       if (done) return value;
-      options.onProgress?.({ phase: value.phase, done: value.done, total: value.total });
+      tell(value, options.onProgress);
       options.signal?.throwIfAborted();
     }
   } finally {
@@ -71,7 +75,7 @@ async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: R
         return value;
       }
       await passed(device, value.numbers ? ticket : before, signal);
-      onProgress?.({ phase: value.phase, done: value.done, total: value.total });
+      tell(value, onProgress);
     }
   } catch (error) {
     for (const t of [before, ticket]) if (t > 0 && !device.closed) device.cancel(t);

@@ -106,10 +106,12 @@ function accumulate(n: number, a: Float64Array, betas: Float64Array): Float64Arr
 
 /** Diagonalises the tridiagonal matrix (d, e); rotations act on the rows of q. */
 function implicitQL(n: number, d: Float64Array, e: Float64Array, q: Float64Array): void {
+  let norm = 0;
+  for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(d[i]!), Math.abs(e[i]!));
   for (let l = 0; l < n; l++) {
     for (let step = 0;; step++) {
       let m = l;
-      while (m < n - 1 && Math.abs(e[m]!) > Number.EPSILON * (Math.abs(d[m]!) + Math.abs(d[m + 1]!))) m++;
+      while (m < n - 1 && !negligible(e[m]!, d[m]!, d[m + 1]!, norm)) m++;
       if (m === l) break;
       if (step === MAX_STEPS) {
         throw new Error(`symmetricEigen: no convergence after ${MAX_STEPS} steps at value ${l} of ${n}`);
@@ -117,6 +119,11 @@ function implicitQL(n: number, d: Float64Array, e: Float64Array, q: Float64Array
       chase(n, l, m, d, e, q);
     }
   }
+}
+
+/** Small beside its neighbours, or beside the rounding of the whole matrix (values far below that are noise). */
+function negligible(e: number, above: number, below: number, norm: number): boolean {
+  return Math.abs(e) <= Number.EPSILON * Math.max(Math.abs(above) + Math.abs(below), norm / 16);
 }
 
 /** One implicit QL step on rows l..m. */

@@ -2,7 +2,7 @@
 // backward error is measured in float64 and mended once where it misses its bound; the condition is estimated (Higham
 // 1988, LAPACK lacn2).
 import { geadd, gemm, resid, trsm } from "./blas.ts";
-import { type Algorithm, type Call, numbers, type RunOptions } from "./call.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { factorPositive, lowerTriangle, requireSquare } from "./cholesky.ts";
 import { ArgumentError, NotConvergedError, ShapeError, SingularError } from "./errors.ts";
@@ -57,14 +57,14 @@ function* byCholesky(A: Matrix): Algorithm<Factored> {
 
 function* byQr(A: Matrix): Algorithm<Factored> {
   const n = A.shape[0];
-  const { Q, R, certified } = yield* factor(A, n, "qr");
+  const { Q, R, certified } = yield* factor(A, n, { phase: "qr" });
   if (!certified) {
     throw new NotConvergedError(
       `solve: the factors of this ${n}x${n} matrix could not be certified; please report the matrix`,
     );
   }
   yield* requireInRange(R, "solve", "the factor R");
-  requirePivots(R, "solve");
+  requireDiagonal(R, "solve");
   return {
     solve: (B) => {
       using Y = Matrix.empty(n, B.shape[1], A.device);
@@ -82,19 +82,6 @@ function* byQr(A: Matrix): Algorithm<Factored> {
   };
 }
 
-/** A pivot below the rounding of its own column says that A is singular to working precision. */
-function requirePivots(R: Matrix, op: string): void {
-  const n = R.shape[0];
-  const lengths = squaredColumns(R);
-  const j = Array.from(lengths).findIndex((length, i) => !(R.at(i, i) > u * Math.sqrt(length)));
-  if (j >= 0) {
-    throw new SingularError(
-      `${op}: this ${n}x${n} matrix is singular (pivot ${j + 1}); use svd, or lstsq for the shortest solution`,
-      j + 1,
-    );
-  }
-}
-
 function triangular(A: Matrix, uplo: "lower" | "upper"): Factored {
   requireDiagonal(A, "solve");
   return {
@@ -104,14 +91,12 @@ function triangular(A: Matrix, uplo: "lower" | "upper"): Factored {
   };
 }
 
+/** A zero pivot: a column of A lies exactly in the span of those before it. */
 function requireDiagonal(T: Matrix, op: string): void {
   const n = T.shape[0];
   for (let i = 0; i < n; i++) {
     if (T.at(i, i) === 0) {
-      throw new SingularError(
-        `${op}: entry ${i},${i} of this ${n}x${n} triangular matrix is 0, so it is singular`,
-        i + 1,
-      );
+      throw new SingularError(`${op}: this ${n}x${n} matrix is singular: its pivot ${i + 1} is 0`, i + 1);
     }
   }
 }
@@ -134,7 +119,7 @@ function counted(A: Matrix, assume: Assume): Matrix {
 /** ‖b − Ax‖ over √n u (‖A‖_F‖x‖ + ‖b‖), the worst column. R receives b − Ax. */
 function* backwardError(A: Matrix, X: Matrix, B: Matrix, R: Matrix): Algorithm<number> {
   resid(A, X, B, R);
-  yield numbers("solve", 1, 1);
+  yield settled();
   const norm = Math.sqrt(sum(squaredColumns(A)));
   const [r, x, b] = [R, X, B].map(squaredColumns) as [Float64Array, Float64Array, Float64Array];
   const unit = Math.sqrt(Math.max(1, A.shape[0])) * u;
@@ -182,7 +167,7 @@ function* inverseNorm(n: number, A: Matrix, f: Factored): Algorithm<number> {
   const apply = function* (x: (i: number) => number, solve: (B: Matrix) => void): Algorithm<void> {
     for (let i = 0; i < n; i++) v[i] = x(i);
     solve(V);
-    yield numbers("rcond", 0, 1);
+    yield settled();
   };
   const length = (): number => v.reduce((s, x) => s + Math.abs(x), 0);
   const largest = (): number => v.reduce((best, x, i) => Math.abs(x) > Math.abs(v[best]!) ? i : best, 0);

@@ -8,7 +8,6 @@ export class Storage implements Disposable {
   readonly device: Device;
   #piece: Piece | undefined;
   #floats: Float32Array<ArrayBuffer> | undefined;
-  #adopted: WeakRef<Disposable> | undefined;
 
   constructor(device: Device, piece: Piece) {
     this.device = device;
@@ -58,7 +57,6 @@ export class Storage implements Disposable {
       }
       this.piece.exposed = true;
       this.#floats = this.piece.floats();
-      this.#adopted = this.device.adopt(this);
     }
     return this.floats();
   }
@@ -68,7 +66,6 @@ export class Storage implements Disposable {
     if (piece === undefined) return;
     this.#piece = undefined;
     this.#floats = undefined;
-    if (this.#adopted) this.device.abandon(this.#adopted);
     this.device.memory.release(piece);
   }
 }

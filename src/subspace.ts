@@ -1,20 +1,9 @@
 // Block subspace iteration V = orth(Aᵀ(A V)) with oversampling and Rayleigh-Ritz (Halko, Martinsson & Tropp 2011).
 import { empty64, geadd, gemm, tuned } from "./blas.ts";
-import { type Algorithm, numbers } from "./call.ts";
+import { type Algorithm, numbers, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
-import { squaredColumns, u } from "./proof.ts";
 import { gramSchmidt } from "./qr.ts";
-import {
-  type Estimate,
-  FLOOR,
-  NEGLIGIBLE,
-  type Plan,
-  type Ritz,
-  singular,
-  type Space,
-  startBlock,
-  worst,
-} from "./ritz.ts";
+import { type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
 import { type SmallEigen, symmetricEigen } from "./small.ts";
 
 /** V = orth(Aᵀ(A V)) until the k leading Ritz residuals are small. */
@@ -33,38 +22,30 @@ export function* subspace(A: Matrix, plan: Plan, space: Space): Algorithm<Ritz> 
     gemm(1, A.T, B, 0, Z, t); //        Z = Aᵀ B
     yield numbers("svd", passes, plan.maxPasses);
     const eigen = symmetricEigen(l, G.hostAs(Float64Array));
-    const ritz = yield* subspaceResiduals(V, Z, eigen, plan.k, t);
-    const result = { Q: V, B, eigen, passes, ...ritz };
-    if (l === n || passes + 2 > plan.maxPasses || worst(ritz.residuals, eigen) <= plan.tol) return result;
+    const errors = l === n ? new Float64Array(plan.k) : yield* pairErrors(V, Z, eigen, plan.k, t);
+    const result = { Q: V, B, eigen, errors, passes };
+    if (l === n || passes + 2 > plan.maxPasses || worst(result, plan.k) <= plan.tol) return result;
     geadd(1, Z, 0, V);
     yield* gramSchmidt(V, 0, R); //     V = orth(Z)
   }
 }
 
-/** ‖Aᵀu − σv‖ = ‖Z y / σ − σ V y‖ for the k leading eigenvectors y. */
-function* subspaceResiduals(
+/** AᵀB y − λ V y = Z y − λ V y for the k leading eigenpairs, one a row. */
+function* pairErrors(
   V: Matrix,
   Z: Matrix,
   eigen: SmallEigen,
   k: number,
   t: { chain: number },
-): Algorithm<Estimate> {
+): Algorithm<Float64Array> {
   const [n, l] = V.shape;
-  const values = Array.from(eigen.values.subarray(0, k), singular);
-  const first = singular(eigen.values[0]!);
-  const known = values.map((s) => s > NEGLIGIBLE * u * first);
-  using Y = Matrix.hosted(l, 2 * k, V.device);
-  const y = Y.host();
-  for (let i = 0; i < k; i++) {
-    for (let j = 0; j < l; j++) {
-      y[j * 2 * k + i] = known[i] ? eigen.vectors[i * l + j]! / values[i]! : 0;
-      y[j * 2 * k + k + i] = known[i] ? eigen.vectors[i * l + j]! * values[i]! : 0;
-    }
-  }
-  using E = Matrix.empty(n, k, V.device);
-  gemm(1, Z, Y.cols(0, k), 0, E, t);
-  gemm(-1, V, Y.cols(k, 2 * k), 1, E, t);
-  yield numbers("svd", 0, 0);
-  const residuals = squaredColumns(E).map((x) => Math.max(Math.sqrt(x), FLOOR * u * first));
-  return { residuals, sure: known.every(Boolean) && l < V.shape[0] };
+  using Y = ritzVectors(eigen, k, V);
+  using S = Matrix.diag(eigen.values.subarray(0, k), { device: V.device });
+  using W = Matrix.empty(l, k, V.device);
+  using E = Matrix.empty(k, n, V.device);
+  gemm(1, Y, S, 0, W, t);
+  gemm(1, Y.T, Z.T, 0, E, t);
+  gemm(-1, W.T, V.T, 1, E, t);
+  yield settled();
+  return Float64Array.from(E.host().subarray(0, k * n));
 }

@@ -1,13 +1,13 @@
 // The k leading singular triplets, from the Ritz subspace that krylov.ts or subspace.ts found.
 import { geadd, gemm, resid, scale, tuned } from "./blas.ts";
-import { type Algorithm, type Call, numbers, type RunOptions } from "./call.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
 import { krylov } from "./krylov.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveSvd, tripletResiduals, u } from "./proof.ts";
 import { factor } from "./qr.ts";
-import { type Plan, type Ritz, ritzVectors } from "./ritz.ts";
+import { type Plan, residualsOf, type Ritz, ritzVectors } from "./ritz.ts";
 import { smallSvd } from "./small.ts";
 import { subspace } from "./subspace.ts";
 
@@ -47,21 +47,33 @@ export interface TopSvd extends Svd {
   passes: number;
 }
 
+/** Left vectors, values, right vectors, and the residuals where they are known. */
+interface Triplets {
+  L: Matrix;
+  s: Float64Array;
+  V: Matrix;
+  residuals: Float64Array | undefined;
+}
+
+/** Below this part of the largest value, rounding in B y turns the left vector: such residuals are measured. */
+const STEEP = 2 ** -10;
+
 /** U, σ, V of the k leading Ritz triplets: certified QR of B Y, small SVD of its triangle, one Newton-Schulz step for
  * V. */
-function* extract(ritz: Ritz, k: number): Algorithm<{ L: Matrix; s: Float64Array; V: Matrix }> {
+function* extract(ritz: Ritz, k: number): Algorithm<Triplets> {
   const { Q, B, eigen } = ritz;
   const t = { chain: tuned("svd.chain", B) };
   using Y = ritzVectors(eigen, k, Q);
   using X = Matrix.empty(B.shape[0], k, B.device);
   gemm(1, B, Y, 0, X, t); //                      X = B Y
-  const qr = yield* factor(X, k, "qr"); //        X = U₀ T
-  yield numbers("svd", 0, 0);
+  const qr = yield* factor(X, k); //        X = U₀ T
+  yield settled();
   using U0 = qr.Q;
   using T = qr.R;
   const { u: left, s, v: right } = smallSvd(k, T.readBlock(0, k, 0, k)); // T = Ũ Σ Ṽᵀ
   using P = fromColumns(left, k, k, Q);
-  using W = fromColumns(rotated(eigen.vectors, right, k, eigen.values.length), k, eigen.values.length, Q);
+  const c = eigen.values.length;
+  using W = fromColumns(rotated(eigen.vectors.subarray(0, k * c), right, k), k, c, Q);
   const L = Matrix.empty(B.shape[0], k, B.device);
   gemm(1, U0, P, 0, L, t); //                     U = U₀ Ũ
   using V0 = Matrix.empty(Q.shape[0], k, Q.device);
@@ -72,7 +84,8 @@ function* extract(ritz: Ritz, k: number): Algorithm<{ L: Matrix; s: Float64Array
   const V = Matrix.empty(Q.shape[0], k, Q.device);
   geadd(1, V0, 0, V);
   gemm(0.5, V0, E, 1, V, t); //                   V = V₀ + V₀ (I − V₀ᵀV₀) / 2
-  return { L, s, V };
+  const known = c < Q.shape[0] && s[k - 1]! > STEEP * s[0]! ? ritz.errors : undefined;
+  return { L, s, V, residuals: known && residualsOf(rotated(known, right, k), s) };
 }
 
 /** Rows of vectors (length n each) as columns of a float32 matrix. */
@@ -83,13 +96,14 @@ function fromColumns(vectors: Float64Array, k: number, n: number, like: Matrix):
   return M;
 }
 
-/** Rows i of the result: sum over j of rotation[i][j] times row j of the basis. */
-function rotated(basis: Float64Array, rotation: Float64Array, k: number, n: number): Float64Array {
+/** Row i of the result: the sum over j of rotation[i][j] times row j. */
+function rotated(rows: Float64Array, rotation: Float64Array, k: number): Float64Array {
+  const n = rows.length / k;
   const out = new Float64Array(k * n);
   for (let i = 0; i < k; i++) {
     for (let j = 0; j < k; j++) {
       const r = rotation[i * k + j]!;
-      for (let l = 0; l < n; l++) out[i * n + l]! += r * basis[j * n + l]!;
+      for (let l = 0; l < n; l++) out[i * n + l]! += r * rows[j * n + l]!;
     }
   }
   return out;
@@ -97,7 +111,7 @@ function rotated(basis: Float64Array, rotation: Float64Array, k: number, n: numb
 
 /** Turns signs so that in each column of U the first entry within 2^-10 of the largest is positive. */
 function* fixSigns(U: Matrix, V: Matrix): Algorithm<void> {
-  yield numbers("svd", 0, 0);
+  yield settled();
   const [m, k] = U.shape;
   const numbersOfU = U.host();
   using signs = Matrix.hosted(1, k, U.device);
@@ -133,17 +147,14 @@ function* leading(A: Matrix, max: number, plan: Plan, method: "krylov" | "subspa
   using B = Matrix.empty(m, plan.basis, A.device);
   const space = method === "krylov" ? { Q, B } : { Q: Q.cols(0, plan.block), B: B.cols(0, plan.block) };
   const ritz = yield* (method === "krylov" ? krylov : subspace)(tall, plan, space);
-  const { L, s, V } = yield* extract(ritz, plan.k);
+  const { L, s, V, residuals: estimated } = yield* extract(ritz, plan.k);
   const [U, right] = wide ? [V, L] : [L, V];
   yield* fixSigns(U, right);
   const vt = Matrix.empty(plan.k, A.shape[1], A.device);
   geadd(1, right.T, 0, vt);
   const values = Float32Array.from(s);
-  let { residuals, passes } = ritz;
-  if (!ritz.sure) {
-    residuals = yield* tripletResiduals(N, U, values, vt);
-    passes += 2;
-  }
+  const residuals = estimated ?? (yield* tripletResiduals(N, U, values, vt, "residuals"));
+  const passes = estimated ? ritz.passes : ritz.passes + 2;
   right[Symbol.dispose]();
   const converged = residuals.every((r) => r <= plan.tol * (values[0] ?? 0));
   const back = far ? 2 ** exponent : 1;
