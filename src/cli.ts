@@ -175,12 +175,12 @@ function help(name?: string): string {
   ].join("\n");
 }
 
-function parse(command: Command, args: string[]): Values {
+function parse(command: Command, name: string, args: string[]): Values {
   const options = { help: { type: "boolean", short: "h" } as const, ...command.options };
   try {
     return parseArgs({ args, options }).values as Values;
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${help(name)}`);
   }
 }
 
@@ -195,16 +195,11 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (!command) throw new UsageError(`there is no command "${name}"`);
-  try {
-    const values = parse(command, rest);
-    if (!values.help) return await command.run(values);
-    console.log(help(name));
-    return 0;
-  } catch (error) {
-    if (error instanceof UsageError) error.message += `\n\n${help(name)}`;
-    throw error;
-  }
+  if (!command) throw new UsageError(`there is no command "${name}"\n\n${help()}`);
+  const values = parse(command, name, rest);
+  if (!values.help) return await command.run(values);
+  console.log(help(name));
+  return 0;
 }
 
 main(process.argv.slice(2)).then(

@@ -16,6 +16,10 @@ export interface RandomOptions extends DeviceOptions {
   distribution?: "normal" | "uniform";
 }
 
+/** Descriptors take turns: an operation uses at most five at once, and making arrays costs more than filling them. */
+const descriptors = Array.from({ length: 8 }, () => new Uint32Array(abi.TSR_VIEW_WORDS));
+let turn = 0;
+
 const bytesOf: Readonly<Record<number, number>> = { [abi.TSR_F32]: 4, [abi.TSR_F64]: 8, [abi.TSR_U32]: 4 };
 
 function checkSize(m: number, n: number, what: string): void {
@@ -42,7 +46,7 @@ export class Matrix implements Disposable {
   readonly #offset: number;
   readonly transposed: boolean;
   readonly shape: readonly [number, number];
-  readonly #view: Uint32Array<ArrayBuffer>;
+  readonly #type: number;
   readonly #owner: boolean;
 
   /** Use Matrix.from, zeros, eye, diag or random. */
@@ -56,14 +60,7 @@ export class Matrix implements Disposable {
     this.transposed = transposed;
     this.shape = transposed ? [cols, rows] : [rows, cols];
     this.#owner = owner;
-    const words = new Uint32Array(abi.TSR_VIEW_WORDS);
-    words[abi.TSR_VIEW_ROWS] = rows;
-    words[abi.TSR_VIEW_COLS] = cols;
-    words[abi.TSR_VIEW_LD] = ld;
-    words[abi.TSR_VIEW_TRANS] = transposed ? 1 : 0;
-    words[abi.TSR_VIEW_TYPE] = type;
-    words[abi.TSR_VIEW_BATCH] = 1;
-    this.#view = words;
+    this.#type = type;
   }
 
   // ---- making ----
@@ -193,8 +190,8 @@ export class Matrix implements Disposable {
 
   #sub(r0: number, r1: number, c0: number, c1: number, transposed: boolean): Matrix {
     const offset = this.#offset + r0 * this.#ld + c0;
-    const type = this.#view[abi.TSR_VIEW_TYPE]!;
-    return new Matrix(this.storage, { rows: r1 - r0, cols: c1 - c0, ld: this.#ld, offset, transposed, type }, false);
+    const layout = { rows: r1 - r0, cols: c1 - c0, ld: this.#ld, offset, transposed, type: this.#type };
+    return new Matrix(this.storage, layout, false);
   }
 
   /** The same view, whose memory stays until this one is disposed too, whatever becomes of the other. */
@@ -205,21 +202,29 @@ export class Matrix implements Disposable {
       ld: this.#ld,
       offset: this.#offset,
       transposed: this.transposed,
-      type: this.#view[abi.TSR_VIEW_TYPE]!,
+      type: this.#type,
     };
     return new Matrix(this.storage.share(), layout, true);
   }
 
-  /** The native descriptor; the memory is kept until the work being encoded has passed. */
+  /** The native descriptor, valid until a few more were asked for; the memory is kept until the work being encoded has
+   * passed. */
   descriptor(): Uint32Array<ArrayBuffer> {
     const { piece, device } = this.storage;
-    const offset = this.#offset + piece.base / bytesOf[this.#view[abi.TSR_VIEW_TYPE]!]!;
-    this.#view[abi.TSR_VIEW_BUFFER] = device.memory.handle(piece.block);
-    this.#view[abi.TSR_VIEW_OFFSET_LOW] = offset >>> 0;
-    this.#view[abi.TSR_VIEW_OFFSET_HIGH] = Math.floor(offset / 2 ** 32);
+    const offset = this.#offset + piece.base / bytesOf[this.#type]!;
+    const view = descriptors[turn++ % descriptors.length]!;
+    view[abi.TSR_VIEW_BUFFER] = device.memory.handle(piece.block);
+    view[abi.TSR_VIEW_ROWS] = this.#rows;
+    view[abi.TSR_VIEW_COLS] = this.#cols;
+    view[abi.TSR_VIEW_LD] = this.#ld;
+    view[abi.TSR_VIEW_OFFSET_LOW] = offset >>> 0;
+    view[abi.TSR_VIEW_OFFSET_HIGH] = Math.floor(offset / 2 ** 32);
+    view[abi.TSR_VIEW_TRANS] = this.transposed ? 1 : 0;
+    view[abi.TSR_VIEW_TYPE] = this.#type;
+    view[abi.TSR_VIEW_BATCH] = 1;
     piece.fresh = false;
     device.keep(piece);
-    return this.#view;
+    return view;
   }
 
   // ---- numbers ----
