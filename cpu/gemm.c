@@ -10,7 +10,7 @@ enum {
   TINY_WORK = 72,          /* below this cube whatever the sides */
   SKINNY = 160,            /* most columns of V in A*V, and of both in A'B */
   SPLIT_MIN = 1024,        /* shortest K worth splitting */
-  BLOCK = 192, BLOCK_WIDE = 256, BLOCKS_MAX = 64
+  BLOCK = 256                 /* of K: a panel of B fits the first-level cache */
 };
 
 const tsr_kernels *tsr_kernels_of(uint32_t isa) {
@@ -29,20 +29,21 @@ uint32_t tsr_fast_chain(uint32_t isa) {
 /* Scalars that float32 holds to full precision. */
 static bool fits_float(double x) { return x == 0 || !isfinite(x) || (fabs(x) >= FLT_MIN && fabs(x) <= FLT_MAX); }
 
-/* Bounds on the roundings a product sees, in units of u (one for alpha, one for the last addition stand in the contract's 2):
- * chain 32    one block of at most 8 chains: 32 + 3; more blocks are added in float64, which costs the one rounding at the end.
- * default     chains of at most 192, and up to 64 blocks added one after the other: 192 + 64 <= 256; beyond, 256 and float64. */
+/* What a product may see of roundings, in units of u, is chain + ceil(log2(ceil(K/chain))) + 2.
+ * chain 32    A block of at most 8 chains sees 32 + 3. More blocks are added in float64, which rounds once, at the end.
+ * default     Blocks are added to C one after the other: their size, one for each, and one for alpha as float. The fewest blocks that
+ *             stay within the bound are taken; where no number does, which is from K = 17000 on, blocks are added in float64. */
 tsr_blocks tsr_blocks_of(const tsr_product *g) {
   bool fits = fits_float(g->alpha) && fits_float(g->beta);
-  if (g->chain == 32) {
-    size_t count = tsr_parts(g->k, BLOCK_WIDE);
-    return (tsr_blocks){tsr_round_up(tsr_parts(g->k, count), 32), count, 32, count > 1 || !fits};
+  size_t least = tsr_parts(g->k, BLOCK);
+  if (g->chain == 32) return (tsr_blocks){tsr_round_up(tsr_parts(g->k, least), 32), least, 32, least > 1 || !fits};
+  size_t bound = TSR_CHAIN_DEFAULT + 2;
+  for (size_t chains = 1; chains < least; chains *= 2) bound++;
+  for (size_t count = least; count < bound; count++) {
+    size_t size = tsr_round_up(tsr_parts(g->k, count), 8);
+    if (size + count + 1 <= bound) return (tsr_blocks){size, tsr_parts(g->k, size), size, !fits};
   }
-  if (g->k <= BLOCK * BLOCKS_MAX) {
-    size_t count = tsr_parts(g->k, BLOCK);
-    return (tsr_blocks){tsr_round_up(tsr_parts(g->k, count), 8), count, BLOCK, !fits};
-  }
-  return (tsr_blocks){BLOCK_WIDE, tsr_parts(g->k, BLOCK_WIDE), BLOCK_WIDE, true};
+  return (tsr_blocks){BLOCK, least, BLOCK, true};
 }
 
 static bool applies(const tsr_product *g, uint32_t tile) {

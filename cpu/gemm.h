@@ -38,6 +38,17 @@ typedef struct {
   bool transpose;
 } tsr_pack;
 
+/* A triangle T of at most mr unknowns and a panel of right-hand sides nr wide: row r of them at x[r*step], element (r,s) of T, s <= r, at
+ * t[r*row + s*col]. A system that is solved backwards is given from its end, with negative strides. */
+typedef struct {
+  size_t rows;
+  const float *t;
+  ptrdiff_t row, col;
+  bool unit;
+  float *x;
+  ptrdiff_t step;
+} tsr_corner;
+
 typedef struct {
   size_t mr, nr, mr64, nr64;
   const tsr_tile_kernel *tile[2][2]; /* [A by rows][narrow], then by the number of rows */
@@ -46,6 +57,7 @@ typedef struct {
   void (*pack64)(const tsr_pack *pack, double *to);
   /* The way back from a panel nr wide, transposing: element t of line l, panel[t*nr + l], goes to to[l*ld + t], for l < width, t < k. */
   void (*unpack)(size_t width, size_t k, const float *panel, float *to, size_t ld);
+  void (*substitute)(const tsr_corner *corner); /* X = inv(T) X */
   void (*fold)(size_t n, const float *from, double *to, bool add); /* to = from, or to += from */
   /* y[r] = A(r,:) x for r < rows <= 4; at most TSR_DOT_STEPS * chain elements, in 16 chains folded pairwise. */
   void (*dots)(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);

@@ -7,7 +7,8 @@
 enum {
   STEPS = 128,            /* of K packed at a time */
   SUMS_MAX = 64,          /* of those added in float32: chains <= 128 + 64; the rest in float64 */
-  ROWS = 96, COLUMNS = 512, COLUMNS_WIDE = 256, /* largest block of C */
+  ROWS = 160,             /* most of a block of C, */
+  BLOCK_BYTES = 1 << 18,  /* and most that its sums and the block of B take: they stay in the second-level cache */
   PARTS_MAX = 16, PART_MIN = 2048, CHUNKS = 64  /* parts of K: few enough that adding them costs nothing */
 };
 
@@ -55,9 +56,18 @@ static void pack(const inner *p, const tsr_operand *x, bool rows, size_t line, s
   else p->kernels->pack(&pack, (float *)to);
 }
 
-/* Adds `steps` products to all tiles of the block. */
-static void multiply_tiles(const inner *p, const block *b, size_t steps, char *a, char *bb, float *sums32, double *sums, bool fresh) {
-  size_t size = p->mr * p->nr;
+/* Aims the prefetches of one of `calls` kernels at its share of the rows of B that are packed next, in the order of memory. */
+static void look_ahead(const inner *p, const block *b, size_t t, size_t call, size_t calls, tsr_tile *tile) {
+  size_t pieces = tsr_max(1, calls / STEPS), row = t + call / pieces, bytes = b->cols * sizeof(float) / pieces;
+  if (p->g.b.trans || row >= p->g.k) return;
+  tile->ahead = (const char *)tsr_operand_at(&p->g.b, row, b->j0) + call % pieces * bytes;
+  tile->stride = bytes / (STEPS / 2) + 1;
+}
+
+/* Adds the products of K from t on to all tiles of the block. */
+static void multiply_tiles(const inner *p, const block *b, size_t t, size_t steps, char *a, char *bb, float *sums32, double *sums,
+                           bool fresh) {
+  size_t size = p->mr * p->nr, call = 0;
   for (size_t c = 0; c < b->col_tiles; c++) {
     size_t cols = tsr_min(p->nr, b->cols - c * p->nr);
     for (size_t r = 0; r < b->row_tiles; r++) {
@@ -68,9 +78,10 @@ static void multiply_tiles(const inner *p, const block *b, size_t steps, char *a
         p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, sums + at);
         continue;
       }
-      tsr_tile t = {.k = steps, .chain = p->g.chain == 32 ? 32 : TSR_CHAIN_DEFAULT, .a = (float *)ap, .lda = p->mr,
+      tsr_tile tile = {.k = steps, .chain = p->g.chain == 32 ? 32 : TSR_CHAIN_DEFAULT, .a = (float *)ap, .lda = p->mr,
                     .b = (float *)bp, .ldb = p->nr, .c = sums32 + at, .ldc = p->nr, .alpha = 1, .beta = fresh ? 0 : 1, .ahead = ap};
-      p->kernels->tile[0][cols <= p->nr / 2][rows](&t);
+      look_ahead(p, b, t + STEPS, call++, b->row_tiles * b->col_tiles, &tile);
+      p->kernels->tile[0][cols <= p->nr / 2][rows](&tile);
     }
   }
 }
@@ -98,12 +109,12 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   else memset(sums32, 0, n * sizeof(float)); /* tiles at the edge are not filled by the kernels */
   for (; t < end && !tsr_stopped(p->run); t += STEPS) {
     size_t steps = tsr_min(STEPS, end - t);
+    pack(p, &p->g.b, false, b.j0, b.cols, t, steps, p->nr, p->panel_b, bb);
     for (size_t r = 0; r < b.row_tiles; r++) {
       size_t i = tile_row(&b, r);
       pack(p, &p->g.a, true, b.i0 + i, tile_row(&b, r + 1) - i, t, steps, p->mr, 0, a + r * p->panel_a * p->element);
     }
-    pack(p, &p->g.b, false, b.j0, b.cols, t, steps, p->nr, p->panel_b, bb);
-    multiply_tiles(p, &b, steps, a, bb, sums32, sums, added == 0);
+    multiply_tiles(p, &b, t, steps, a, bb, sums32, sums, added == 0);
     if (!p->g.wide && (++added == most || t + steps == end)) {
       p->kernels->fold(n, sums32, sums, folded);
       folded = true;
@@ -154,7 +165,7 @@ static void lay_out(inner *p) {
   p->nr = g->wide ? p->kernels->nr64 : p->kernels->nr;
   p->element = g->wide ? sizeof(double) : sizeof(float);
   p->row_blocks = tsr_parts(g->m, ROWS);
-  p->col_blocks = tsr_parts(g->n, g->wide ? COLUMNS_WIDE : COLUMNS);
+  p->col_blocks = tsr_parts(g->n, BLOCK_BYTES / ((tsr_parts(g->m, p->row_blocks) + STEPS) * p->element));
   p->row_tiles = tsr_parts(tsr_parts(g->m, p->mr), p->row_blocks);
   p->col_tiles = tsr_parts(tsr_parts(g->n, p->nr), p->col_blocks);
   p->panel_a = STEPS * p->mr + TSR_PACK_SLACK;

@@ -1,11 +1,12 @@
-/* gemm_packed.c: the general product. B is packed in blocks for all threads, A in blocks that stay in a thread's second-level cache;
- * a panel of B then stays in the first-level cache while the tiles of a block of A pass over it. */
+/* gemm_packed.c: the general product. A slab of B is packed for all threads, then blocks of A that stay in a thread's second-level
+ * cache; a panel of B stays in the first-level cache while the tiles of a block of A pass over it. */
 #include "gemm.h"
 #include "pool.h"
 
 enum {
-  COLUMNS = 3072,       /* of B packed at a time */
-  ROW_TILES = 16,       /* tiles in a block of A */
+  COLUMNS = 3072,       /* of a slab of B, */
+  SLAB = 1 << 22,       /* and its elements: few slabs, so that threads seldom wait for each other */
+  ROW_TILES = 24,       /* tiles in a block of A */
   GROUP_PANELS = 16,    /* fewest panels of B for which a block of A is packed */
   CHUNKS = 4,           /* wanted for each thread */
   WIDE_SIDE = 1024      /* largest block of C when its sums are kept in float64 */
@@ -16,36 +17,37 @@ typedef struct {
   const tsr_product *g;
   const tsr_kernels *kernels;
   tsr_blocks blocks;
-  size_t i0, rows, j0, cols, t0, steps; /* block of C, block of K */
+  size_t i0, rows, j0, cols, t0, t1;    /* block of C, and of K: the slab */
   size_t panels, groups, block_rows;    /* panels of B; chunks across; rows of a block of A */
   size_t panel_a, panel_b;              /* floats from panel to panel */
-  float *a, *b;                         /* a: one for each thread */
+  float *a, *b;                         /* a: one for each thread; b: [block of K][panel] */
   double *sums;                         /* float64 sums of the block of C by tiles; NULL: C itself takes them */
 } packed;
 
+/* One block of K of some panels. */
 static void pack_b(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
-  size_t nr = p->kernels->nr, first = chunk * GROUP_PANELS, j = first * nr;
+  size_t across = tsr_parts(p->panels, GROUP_PANELS), nr = p->kernels->nr, first = chunk % across * GROUP_PANELS, j = first * nr;
+  size_t block = chunk / across, t = p->t0 + block * p->blocks.size;
   (void)worker;
   if (tsr_stopped(p->run)) return;
-  tsr_pack pack = {.w = nr, .panel = p->panel_b, .width = tsr_min(GROUP_PANELS * nr, p->cols - j), .k = p->steps,
-                   .from = tsr_operand_at(&g->b, p->t0, p->j0 + j), .ld = g->b.ld, .transpose = g->b.trans};
-  p->kernels->pack(&pack, p->b + first * p->panel_b);
+  tsr_pack pack = {.w = nr, .panel = p->panel_b, .width = tsr_min(GROUP_PANELS * nr, p->cols - j),
+                   .k = tsr_min(p->blocks.size, p->t1 - t), .from = tsr_operand_at(&g->b, t, p->j0 + j), .ld = g->b.ld,
+                   .transpose = g->b.trans};
+  p->kernels->pack(&pack, p->b + (block * p->panels + first) * p->panel_b);
 }
 
-/* One tile: straight into C where it is whole, else by way of a buffer. */
-static void tile(const packed *p, const float *a, size_t i, size_t rows, size_t panel) {
+/* One tile, one block of K: straight into C where it is whole, else by way of a buffer. */
+static void tile(const packed *p, const float *a, const float *b, size_t t0, size_t i, size_t rows, size_t panel) {
   const tsr_kernels *kernels = p->kernels;
   size_t nr = kernels->nr, row = p->i0 + i, col = p->j0 + panel * nr, cols = tsr_min(nr, p->cols - panel * nr);
   if (!tsr_touches(p->g->uplo, row, col, rows, cols)) return;
-  bool first = p->t0 == 0, last = p->t0 + p->steps == p->g->k;
-  size_t narrow = cols <= nr / 2 && p->sums == NULL;
+  size_t steps = tsr_min(p->blocks.size, p->t1 - t0), narrow = cols <= nr / 2 && p->sums == NULL;
   bool whole = cols == (narrow ? nr / 2 : nr) && tsr_inside(p->g->uplo, row, col, rows, cols);
-  double beta = first ? p->g->beta : 1;
+  double beta = t0 == 0 ? p->g->beta : 1;
   float buffer[TSR_TILE_SIZE_MAX];
-  const float *b = p->b + panel * p->panel_b;
-  tsr_tile t = {.k = p->steps, .chain = p->blocks.chain, .a = a, .lda = kernels->mr, .b = b, .ldb = nr, .c = buffer, .ldc = nr,
+  tsr_tile t = {.k = steps, .chain = p->blocks.chain, .a = a, .lda = kernels->mr, .b = b, .ldb = nr, .c = buffer, .ldc = nr,
                 .alpha = 1, .beta = 0, .ahead = (const char *)b, .stride = 0};
   if (whole && p->sums == NULL) {
     t.c = (float *)p->g->c.p + row * p->g->c.row + col;
@@ -56,40 +58,45 @@ static void tile(const packed *p, const float *a, size_t i, size_t rows, size_t 
   kernels->tile[0][narrow][rows](&t);
   if (p->sums != NULL) {
     double *sum = p->sums + (i / kernels->mr * p->panels + panel) * kernels->mr * nr;
-    kernels->fold(rows * nr, buffer, sum, !first);
-    if (last) tsr_merge(p->g, p->g->beta, row, col, rows, cols, sum, nr);
+    kernels->fold(rows * nr, buffer, sum, t0 > 0);
+    if (t0 + steps == p->g->k) tsr_merge(p->g, p->g->beta, row, col, rows, cols, sum, nr);
   } else if (!whole) {
     tsr_merge32(p->g, beta, row, col, rows, cols, buffer, nr);
   }
 }
 
+/* A block of rows and a group of panels, over the whole slab. */
 static void multiply(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
-  size_t mr = p->kernels->mr, i = chunk / p->groups * p->block_rows, group = chunk % p->groups;
+  size_t mr = p->kernels->mr, nr = p->kernels->nr, i = chunk / p->groups * p->block_rows, group = chunk % p->groups;
   size_t rows = tsr_min(p->block_rows, p->rows - i), first = p->panels * group / p->groups, end = p->panels * (group + 1) / p->groups;
-  size_t columns = tsr_min(p->cols, end * p->kernels->nr) - first * p->kernels->nr;
-  if (tsr_stopped(p->run) || !tsr_touches(g->uplo, p->i0 + i, p->j0 + first * p->kernels->nr, rows, columns)) return;
-  float *a = p->a + worker * tsr_parts(p->block_rows, mr) * p->panel_a;
-  tsr_pack pack = {.w = mr, .panel = p->panel_a, .width = rows, .k = p->steps, .from = tsr_operand_at(&g->a, p->i0 + i, p->t0),
-                   .ld = g->a.ld, .transpose = !g->a.trans};
-  p->kernels->pack(&pack, a);
-  for (size_t panel = first; panel < end; panel++) {
-    for (size_t r = 0; r < rows; r += mr) tile(p, a + r / mr * p->panel_a, i + r, tsr_min(mr, rows - r), panel);
+  if (!tsr_touches(g->uplo, p->i0 + i, p->j0 + first * nr, rows, tsr_min(p->cols, end * nr) - first * nr)) return;
+  float *a = p->a + worker * (p->block_rows / mr) * p->panel_a;
+  for (size_t t = p->t0; t < p->t1 && !tsr_stopped(p->run); t += p->blocks.size) {
+    tsr_pack pack = {.w = mr, .panel = p->panel_a, .width = rows, .k = tsr_min(p->blocks.size, p->t1 - t),
+                     .from = tsr_operand_at(&g->a, p->i0 + i, t), .ld = g->a.ld, .transpose = !g->a.trans};
+    p->kernels->pack(&pack, a);
+    const float *b = p->b + (t - p->t0) / p->blocks.size * p->panels * p->panel_b;
+    for (size_t panel = first; panel < end; panel++) {
+      for (size_t r = 0; r < rows; r += mr) {
+        tile(p, a + r / mr * p->panel_a, b + panel * p->panel_b, t, i + r, tsr_min(mr, rows - r), panel);
+      }
+    }
   }
 }
 
-/* One block of C over the whole of K. */
-static void multiply_block(packed *p) {
+/* One block of C over the whole of K, slab by slab. */
+static void multiply_block(packed *p, size_t slab) {
   tsr_pool *pool = p->run->pool;
-  size_t blocks = tsr_parts(p->rows, p->block_rows), wanted = tsr_parts(CHUNKS * tsr_pool_threads(pool), blocks);
+  size_t threads = tsr_pool_threads(pool), rows = tsr_parts(p->rows, p->block_rows);
   p->panels = tsr_parts(p->cols, p->kernels->nr);
-  p->groups = tsr_max(1, tsr_min(wanted, p->panels / GROUP_PANELS));
-  if (tsr_pool_threads(pool) == 1) p->groups = 1;
-  for (p->t0 = 0; p->t0 < p->g->k && !tsr_stopped(p->run); p->t0 += p->steps) {
-    p->steps = tsr_min(p->blocks.size, p->g->k - p->t0);
-    tsr_pool_run(pool, tsr_parts(p->panels, GROUP_PANELS), pack_b, p);
-    tsr_pool_run(pool, blocks * p->groups, multiply, p);
+  p->groups = tsr_max(1, tsr_min(tsr_parts(CHUNKS * threads, rows), p->panels / GROUP_PANELS));
+  if (threads == 1) p->groups = 1;
+  for (p->t0 = 0; p->t0 < p->g->k && !tsr_stopped(p->run); p->t0 = p->t1) {
+    p->t1 = tsr_min(p->g->k, p->t0 + slab);
+    tsr_pool_run(pool, tsr_parts(p->t1 - p->t0, p->blocks.size) * tsr_parts(p->panels, GROUP_PANELS), pack_b, p);
+    tsr_pool_run(pool, rows * p->groups, multiply, p);
   }
 }
 
@@ -103,7 +110,8 @@ int32_t tsr_gemm_packed(tsr_run *run, const tsr_product *g) {
   p.panel_a = p.blocks.size * mr + TSR_PACK_SLACK;
   p.panel_b = p.blocks.size * nr + TSR_PACK_SLACK;
   size_t sums = p.blocks.wide ? tsr_parts(block_rows, mr) * panels * mr * nr : 0;
-  size_t floats_a = tsr_round_up(threads * (p.block_rows / mr) * p.panel_a, 16), floats_b = panels * p.panel_b;
+  size_t slab_blocks = tsr_max(1, tsr_min(p.blocks.count, SLAB / (panels * p.panel_b)));
+  size_t floats_a = tsr_round_up(threads * (p.block_rows / mr) * p.panel_a, 16), floats_b = slab_blocks * panels * p.panel_b;
   double *memory = tsr_scratch(run, sums * sizeof(double) + (floats_a + floats_b + TSR_PACK_SLACK) * sizeof(float));
   if (memory == NULL) return TSR_E_MEMORY;
   p.sums = p.blocks.wide ? memory : NULL;
@@ -113,7 +121,7 @@ int32_t tsr_gemm_packed(tsr_run *run, const tsr_product *g) {
     p.cols = tsr_min(block_cols, g->n - p.j0);
     for (p.i0 = 0; p.i0 < g->m; p.i0 += p.rows) {
       p.rows = tsr_min(block_rows, g->m - p.i0);
-      multiply_block(&p);
+      multiply_block(&p, slab_blocks * p.blocks.size);
     }
   }
   return TSR_OK;

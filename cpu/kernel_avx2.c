@@ -131,6 +131,36 @@ TILES(in_rows_narrow, 1, true)
 TILE64(1) TILE64(2) TILE64(3) TILE64(4) TILE64(5) TILE64(6)
 static const tsr_tile64_kernel doubles[MR64 + 1] = {NULL, double_1, double_2, double_3, double_4, double_5, double_6};
 
+/* Each unknown is subtracted from all later ones as soon as it is known, which is the shortest way from the first to the last. */
+INLINE void substitute_rows(const int rows, const tsr_corner *k) {
+  __m256 x[MR][2];
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int j = 0; j < 2; j++) x[r][j] = _mm256_loadu_ps(k->x + r * k->step + LANES * j);
+  }
+  UNROLL for (int s = 0; s < rows; s++) {
+    if (!k->unit) {
+      __m256 pivot = _mm256_broadcast_ss(k->t + s * k->row + s * k->col);
+      UNROLL for (int j = 0; j < 2; j++) x[s][j] = _mm256_div_ps(x[s][j], pivot);
+    }
+    UNROLL for (int r = s + 1; r < rows; r++) {
+      __m256 t = _mm256_broadcast_ss(k->t + r * k->row + s * k->col);
+      UNROLL for (int j = 0; j < 2; j++) x[r][j] = _mm256_fnmadd_ps(t, x[s][j], x[r][j]);
+    }
+    UNROLL for (int j = 0; j < 2; j++) _mm256_storeu_ps(k->x + s * k->step + LANES * j, x[s][j]);
+  }
+}
+
+static void substitute(const tsr_corner *k) {
+  switch (k->rows) {
+    case 1: substitute_rows(1, k); break;
+    case 2: substitute_rows(2, k); break;
+    case 3: substitute_rows(3, k); break;
+    case 4: substitute_rows(4, k); break;
+    case 5: substitute_rows(5, k); break;
+    default: substitute_rows(MR, k); break;
+  }
+}
+
 static void fold(size_t n, const float *from, double *to, bool add) {
   size_t i = 0;
   for (; i + LANES64 <= n; i += LANES64) {
@@ -145,7 +175,7 @@ const tsr_kernels tsr_kernels_avx2 = {
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
     .tile64 = doubles,
     .pack = tsr_pack_avx2, .pack64 = tsr_pack64_avx2,
-    .unpack = tsr_unpack_avx2, .fold = fold,
+    .unpack = tsr_unpack_avx2, .substitute = substitute, .fold = fold,
     .dots = tsr_dots_avx2, .rows = tsr_rows_avx2,
 };
 #endif

@@ -100,6 +100,18 @@ static void unpack(size_t width, size_t k, const float *panel, float *to, size_t
   }
 }
 
+static void substitute(const tsr_corner *k) {
+  float *x = k->x;
+  for (size_t r = 0; r < k->rows; r++, x += k->step) {
+    const float *t = k->t + (ptrdiff_t)r * k->row;
+    for (size_t s = 0; s < r; s++, t += k->col) {
+      const float *known = k->x + (ptrdiff_t)s * k->step;
+      for (size_t j = 0; j < NR; j++) x[j] -= *t * known[j];
+    }
+    for (size_t j = 0; j < NR && !k->unit; j++) x[j] /= *t;
+  }
+}
+
 static void fold(size_t n, const float *from, double *to, bool more) {
   for (size_t i = 0; i < n; i++) to[i] = more ? to[i] + (double)from[i] : (double)from[i];
 }
@@ -133,6 +145,6 @@ const tsr_kernels tsr_kernels_portable = {
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
     .tile64 = doubles,
     .pack = pack, .pack64 = pack64,
-    .unpack = unpack, .fold = fold,
+    .unpack = unpack, .substitute = substitute, .fold = fold,
     .dots = dots, .rows = rows_times,
 };

@@ -15,26 +15,26 @@ INLINE void put(const bool wide, void *to, size_t at, __m256 x) {
   }
 }
 
-/* As they lie: whole rows of the source, across all panels, so that memory is read in order. */
-INLINE void copy(const bool wide, const size_t w, const tsr_pack *p, void *to) {
-  const size_t read = w < LANES ? LANES : w;
-  size_t full = p->width < read ? 0 : (p->width - read) / w + 1;
+/* As they lie. All panels that can be read in full vectors at once, so that memory is read in order; */
+INLINE void copy(const bool wide, const size_t w, size_t panels, const tsr_pack *p, void *to) {
   for (size_t t = 0; t < p->k; t++) {
     const float *from = p->from + t * p->ld;
-    size_t at = t * w, panel = 0;
-    for (; panel < full; panel++, at += p->panel) {
-      const float *x = from + panel * w;
-      _mm_prefetch((const char *)(x + ROWS_AHEAD * p->ld), _MM_HINT_T0);
-      UNROLL for (size_t h = 0; h < w; h += LANES) put(wide, to, at + h, _mm256_loadu_ps(x + h));
+    size_t at = t * w;
+    for (size_t panel = 0; panel < panels; panel++, at += p->panel, from += w) {
+      _mm_prefetch((const char *)(from + ROWS_AHEAD * p->ld), _MM_HINT_T0);
+      UNROLL for (size_t h = 0; h < w; h += LANES) put(wide, to, at + h, _mm256_loadu_ps(from + h));
     }
-    for (; panel * w < p->width; panel++, at += p->panel) {
-      size_t left = p->width - panel * w;
-      const float *x = from + panel * w;
-      UNROLL for (size_t h = 0; h < w; h += LANES) {
-        size_t n = left > h ? tsr_min(left - h, w) : 0;
-        put(wide, to, at + h, n ? _mm256_maskload_ps(x + h, tsr_mask(n)) : _mm256_setzero_ps());
-      }
-    }
+  }
+}
+
+/* and a panel that cannot. */
+INLINE void copy_part(const bool wide, const size_t w, size_t panel, const tsr_pack *p, void *to) {
+  size_t left = tsr_min(p->width - panel * w, w);
+  __m256i mask[2] = {tsr_mask(left), tsr_mask(left > LANES ? left - LANES : 0)};
+  const float *from = p->from + panel * w;
+  for (size_t t = 0; t < p->k; t++, from += p->ld) {
+    put(wide, to, panel * p->panel + t * w, _mm256_maskload_ps(from, mask[0]));
+    if (w > LANES) put(wide, to, panel * p->panel + t * w + LANES, _mm256_maskload_ps(from + LANES, mask[1]));
   }
 }
 
@@ -79,7 +79,10 @@ INLINE void transpose_lines(const bool wide, const size_t w, size_t lines, size_
 
 INLINE void pack(const bool wide, const size_t w, const tsr_pack *p, void *to) {
   if (!p->transpose) {
-    copy(wide, w, p, to);
+    const size_t read = w < LANES ? LANES : w;
+    size_t whole = p->width < read ? 0 : (p->width - read) / w + 1;
+    copy(wide, w, whole, p, to);
+    for (; whole * w < p->width; whole++) copy_part(wide, w, whole, p, to);
     return;
   }
   for (size_t panel = 0; panel * w < p->width; panel++) {

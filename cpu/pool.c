@@ -1,5 +1,5 @@
-/* pool.c: the threads of a context. One 64-bit word holds the number of the run and the next chunk of it, so that a chunk can
- * only be taken together with the run it belongs to: a late thread never touches the next run's state. */
+/* pool.c: the threads of a context. One 64-bit word holds the number of the run and how many of its chunks are left, so that a chunk
+ * can only be taken together with the run it belongs to: a late thread never touches another run's state. */
 #include "pool.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ typedef struct {
 } tsr_worker;
 
 struct tsr_pool {
-  _Alignas(64) _Atomic uint64_t next; /* run << 32 | next chunk */
+  _Alignas(64) _Atomic uint64_t left; /* run << 32 | chunks nobody has taken */
   _Alignas(64) atomic_size_t done;    /* chunks done in this run */
   _Alignas(64) _Atomic(tsr_task) task; /* of this run; read by threads that may turn out to be late, hence atomic */
   _Atomic(void *) context;
@@ -44,24 +44,24 @@ static int64_t nanoseconds(void) {
 
 static inline uint32_t run_of(uint64_t word) { return (uint32_t)(word >> 32); }
 
-/* Takes and does chunks of this run until none is left. The task is read before a chunk is taken: while a chunk is held the run cannot
- * end, so a successful exchange proves that what was read belongs to the run. */
+/* Takes and does chunks of this run until none is left. Task, context and count are read before a chunk is taken: as long as one is
+ * left the run cannot end, so a successful exchange proves that what was read belongs to the run. */
 static void work(tsr_pool *pool, uint32_t run, uint32_t number) {
-  uint64_t word = atomic_load(&pool->next);
+  uint64_t word = atomic_load(&pool->left);
   for (;;) {
     tsr_task task = atomic_load_explicit(&pool->task, memory_order_relaxed);
     void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
     size_t count = atomic_load_explicit(&pool->count, memory_order_relaxed);
     do {
-      if (run_of(word) != run || (uint32_t)word >= count) return;
-    } while (!atomic_compare_exchange_weak(&pool->next, &word, word + 1));
-    task(context, (uint32_t)word, number);
+      if (run_of(word) != run || (uint32_t)word == 0) return;
+    } while (!atomic_compare_exchange_weak(&pool->left, &word, word - 1));
+    task(context, count - (uint32_t)word, number);
     if (atomic_fetch_add(&pool->done, 1) + 1 == count && atomic_load(&pool->waiting)) {
       pthread_mutex_lock(&pool->lock);
       pthread_cond_signal(&pool->finished);
       pthread_mutex_unlock(&pool->lock);
     }
-    word = atomic_load(&pool->next);
+    word = atomic_load(&pool->left);
   }
 }
 
@@ -70,17 +70,17 @@ static uint32_t await_run(tsr_pool *pool, uint32_t seen) {
   int64_t until = nanoseconds() + SPIN_NANOSECONDS;
   do {
     for (int i = 0; i < 32; i++) {
-      uint32_t run = run_of(atomic_load(&pool->next));
+      uint32_t run = run_of(atomic_load(&pool->left));
       if (run != seen || atomic_load_explicit(&pool->closing, memory_order_relaxed)) return run;
       relax();
     }
   } while (nanoseconds() < until);
   pthread_mutex_lock(&pool->lock);
   atomic_fetch_add(&pool->sleeping, 1);
-  while (run_of(atomic_load(&pool->next)) == seen && !atomic_load(&pool->closing)) pthread_cond_wait(&pool->news, &pool->lock);
+  while (run_of(atomic_load(&pool->left)) == seen && !atomic_load(&pool->closing)) pthread_cond_wait(&pool->news, &pool->lock);
   atomic_fetch_sub(&pool->sleeping, 1);
   pthread_mutex_unlock(&pool->lock);
-  return run_of(atomic_load(&pool->next));
+  return run_of(atomic_load(&pool->left));
 }
 
 static void *worker_main(void *argument) {
@@ -138,7 +138,7 @@ tsr_pool *tsr_pool_open(uint32_t threads) {
   size_t bytes = sizeof(tsr_pool) + threads * sizeof(tsr_worker);
   tsr_pool *pool = NULL;
   if (posix_memalign((void **)&pool, 64, bytes) != 0) return NULL;
-  atomic_init(&pool->next, 0);
+  atomic_init(&pool->left, 0);
   atomic_init(&pool->done, 0);
   atomic_init(&pool->task, NULL);
   atomic_init(&pool->context, NULL);
@@ -180,8 +180,8 @@ void tsr_pool_run(tsr_pool *pool, size_t count, tsr_task task, void *context) {
   atomic_store_explicit(&pool->context, context, memory_order_relaxed);
   atomic_store_explicit(&pool->count, count, memory_order_relaxed);
   atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
-  uint32_t run = run_of(atomic_load_explicit(&pool->next, memory_order_relaxed)) + 1;
-  atomic_store(&pool->next, (uint64_t)run << 32);
+  uint32_t run = run_of(atomic_load_explicit(&pool->left, memory_order_relaxed)) + 1;
+  atomic_store(&pool->left, (uint64_t)run << 32 | (uint32_t)count);
   wake(pool, count - 1);
   work(pool, run, 0);
   await_done(pool, count);

@@ -4,7 +4,7 @@
 #include "pool.h"
 #include "solve.h"
 
-enum { LEAF = 64, LEAF_MAX = 128, CHUNK_PANELS = 4, TILE_ROWS_MAX = 16, PANEL_MAX = 32 };
+enum { LEAF = 64, LEAF_MAX = 128, CHUNK_PANELS = 4, PANEL_MAX = 32 };
 
 typedef struct {
   tsr_run *run;
@@ -12,21 +12,14 @@ typedef struct {
   const tsr_kernels *kernels;
 } leaf;
 
-/* Rows [i, i + rows) of the panel, from which the other unknowns are already subtracted: the triangle on the diagonal. */
-static void substitute(const tsr_system *s, size_t i, size_t rows, size_t width, float *panel) {
-  for (size_t step = 0; step < rows; step++) {
-    size_t r = s->lower ? i + step : i + rows - 1 - step;
-    float *x = panel + r * width;
-    for (size_t before = 0; before < step; before++) {
-      size_t t = s->lower ? i + before : i + rows - 1 - before;
-      float factor = *tsr_operand_at(&s->t, r, t);
-      const float *known = panel + t * width;
-      for (size_t c = 0; c < width; c++) x[c] -= factor * known[c];
-    }
-    if (s->unit) continue;
-    float pivot = *tsr_operand_at(&s->t, r, r);
-    for (size_t c = 0; c < width; c++) x[c] /= pivot;
-  }
+/* Rows [i, i + rows) of the panel, from which the other unknowns are already subtracted. */
+static void substitute(const leaf *l, size_t i, size_t rows, float *panel) {
+  const tsr_system *s = l->s;
+  ptrdiff_t sign = s->lower ? 1 : -1, ld = (ptrdiff_t)s->t.ld, nr = (ptrdiff_t)l->kernels->nr;
+  size_t first = s->lower ? i : i + rows - 1;
+  tsr_corner corner = {.rows = rows, .t = tsr_operand_at(&s->t, first, first), .row = s->t.trans ? sign : sign * ld,
+                       .col = s->t.trans ? sign * ld : sign, .unit = s->unit, .x = panel + (ptrdiff_t)first * nr, .step = sign * nr};
+  l->kernels->substitute(&corner);
 }
 
 static void solve_panel(const leaf *l, float *panel) {
@@ -41,7 +34,7 @@ static void solve_panel(const leaf *l, float *panel) {
       t.a = tsr_operand_at(&s->t, i, known);
       l->kernels->tile[!s->t.trans][0][rows](&t);
     }
-    substitute(s, i, rows, nr, panel);
+    substitute(l, i, rows, panel);
   }
 }
 

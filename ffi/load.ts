@@ -1,5 +1,6 @@
 // Loads the native library in Bun or in Deno behind one type. Arguments are not checked here: Bun coerces bad numbers in silence,
 // so callers pass whole numbers in range, and typed arrays, never null.
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { LibraryError } from "../src/errors.ts";
@@ -38,6 +39,7 @@ interface BunFfi {
 
 interface DenoFfi {
   dlopen(path: string, symbols: Readonly<Record<string, Signature>>): { symbols: Functions };
+  permissions: { querySync(wanted: { name: "read"; path: string }): { state: string } };
 }
 
 const deno = (globalThis as unknown as { Deno?: DenoFfi }).Deno;
@@ -59,8 +61,32 @@ function opener(): Open {
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error);
 
+/**
+ * Whether the file ends before the parts that are to be loaded. Linux loads such a library and kills the process at the first touch of
+ * what is missing, so this must be seen before. Without permission to read, nobody can tell.
+ */
+function truncated(path: string): boolean {
+  if (deno && deno.permissions.querySync({ name: "read", path }).state !== "granted") return false;
+  let file: DataView;
+  try {
+    const bytes = readFileSync(path);
+    file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } catch {
+    return false; // opening the library tells why
+  }
+  const elf64 = 0x7F454C46, loadable = 1;
+  if (file.byteLength < 64 || file.getUint32(0) !== elf64 || file.getUint8(4) !== 2) return false;
+  const table = Number(file.getBigUint64(32, true)), size = file.getUint16(54, true), count = file.getUint16(56, true);
+  if (table + size * count > file.byteLength) return true;
+  return Array.from({ length: count }, (_, i) => table + i * size).some((at) =>
+    file.getUint32(at, true) === loadable &&
+    file.getBigUint64(at + 8, true) + file.getBigUint64(at + 32, true) > BigInt(file.byteLength)
+  );
+}
+
 /** Why the file is no library for this package; undefined and the functions where it is one. */
 function attempt(open: Open, path: string): { native: Native } | { why: string; cause?: unknown } {
+  if (truncated(path)) return { why: "the file is truncated" };
   let abi: unknown;
   try {
     abi = open(path, { tsr_abi: symbols.tsr_abi })["tsr_abi"]?.();

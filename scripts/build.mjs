@@ -15,6 +15,7 @@ const FOLDERS = ["core", "cpu"];
 const FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-D_GNU_SOURCE", "-pthread"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wpedantic"];
 const AVX2 = ["-mavx2", "-mfma"];
+const LIBRARIES = process.platform === "linux" ? ["-pthread", "-lm", "-ldl", "-Wl,-s"] : ["-pthread", "-lm"];
 
 const platform = `${process.platform}-${process.arch}`;
 const fileName = process.platform === "darwin" ? "libtesserae.dylib" : "libtesserae.so";
@@ -110,7 +111,7 @@ function compile(compiler, parameters) {
  */
 export async function compileLibrary(compiler, sources, output) {
   mkdirSync(dirname(output), { recursive: true });
-  await compile(compiler, [...FLAGS, "-shared", "-o", output, ...sources, "-lm"]);
+  await compile(compiler, [...FLAGS, "-shared", "-o", output, ...sources, ...LIBRARIES]);
 }
 
 function sourcesOf(extension) {
@@ -159,13 +160,13 @@ export async function build() {
   mkdirSync(folder, { recursive: true });
   mkdirSync(dirname(library), { recursive: true });
   const objects = plan(compiler, folder);
-  const stamp = join(folder, "stamp.txt"), made = hashOf(...objects.map(({ object }) => object));
+  const stamp = join(folder, "stamp.txt"), made = hashOf(...LIBRARIES, ...objects.map(({ object }) => object));
   if (existsSync(library) && existsSync(stamp) && readFileSync(stamp, "utf8") === made) return library;
   const start = Date.now();
   say(`build: ${compiler.identity}`);
   await compileObjects(compiler, objects);
   const part = `${library}.${process.pid}`;
-  await compile(compiler, ["-shared", "-pthread", "-o", part, ...objects.map(({ object }) => object), "-lm"]);
+  await compile(compiler, ["-shared", "-o", part, ...objects.map(({ object }) => object), ...LIBRARIES]);
   renameSync(part, library);
   writeFileSync(stamp, made);
   const current = new Set(objects.map(({ object }) => basename(object)));

@@ -1,4 +1,4 @@
-// What a fresh machine lacks, made ready step by step: the npm packages, the two runtimes inside them, the native library.
+// What a fresh machine lacks, made ready step by step: the npm packages, the two runtimes in them, the native library.
 // Everything is looked at first, so that a second call costs next to nothing. Messages go to stderr.
 import { spawnSync } from "node:child_process";
 import { accessSync, chmodSync, constants, existsSync, readFileSync, statSync } from "node:fs";
@@ -76,7 +76,7 @@ function installPackages() {
 function npmFailure(output) {
   const last = output.split("\n").filter((line) => /npm (error|ERR!)/.test(line)).slice(0, 4).join("\n");
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT|network/i.test(output)) {
-    return "npm could not reach its registry: connect to the network (or set npm's proxy or registry), and run this again.";
+    return "npm could not reach its registry: connect to the network (or set npm's proxy), and run this again.";
   }
   if (/EACCES|EPERM|EROFS/.test(output)) {
     return `npm may not write to ${
@@ -90,8 +90,8 @@ function npmFailure(output) {
   return `npm ci failed:\n${last || output.trim()}`;
 }
 
-/** The program of a runtime, made executable where the package was unpacked without that bit. An install script, where one
- * ran, has moved it to the package that bears its name; where none ran, a small text may stand there. */
+/** The program of a runtime, made executable where the package was unpacked without that bit. An install script, where
+ * one ran, has moved it to the package that bears its name; where none ran, a small text may stand there. */
 function program(name, home) {
   const files = name === "bun" ? [`${home}/bin/bun`, "bun/bin/bun.exe"] : [`${home}/deno`, "deno/deno"];
   const path = files.map((file) => join(root, "node_modules", file))

@@ -4,7 +4,7 @@ import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
 import { ArgumentError } from "./errors.ts";
 import { Matrix, sameDevice } from "./matrix.ts";
-import { debugLevel, record, tracing } from "./trace.ts";
+import { record, telling, tracing } from "./trace.ts";
 import { choose, type Key, type Tile, tiles } from "./tune.ts";
 
 export { Matrix };
@@ -72,7 +72,7 @@ function encode(
     gflops: 0,
     bytes: 4 * matrices.reduce((s, a) => s + a.shape[0] * a.shape[1], 0),
   }, size.flops);
-  if (debugLevel() >= 2) device.submit(true);
+  if (telling) device.submit(true);
 }
 
 interface Size {

@@ -69,7 +69,9 @@ export class Call implements Disposable {
   matrix(a: MatrixLike): Matrix {
     if (a instanceof Matrix && a.device !== this.device) {
       const [theirs, ours] = [a.device.name, this.device.name];
-      throw new ArgumentError(`${this.op}: an operand lies on ${theirs}, the call runs on ${ours}; Matrix.from copies it`);
+      throw new ArgumentError(
+        `${this.op}: an operand lies on device ${theirs}, the call runs on ${ours}; Matrix.from copies it`,
+      );
     }
     const own = !(a instanceof Matrix)
       ? Matrix.fromData(a, this.device, this.op)

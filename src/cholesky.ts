@@ -18,7 +18,7 @@ export type Cholesky = { l: Matrix; jitter: number } & Proven;
 
 /** L of A = L Lᵀ in place, from the lower triangle; returns 0 or the order of the first leading minor that is not
  * positive definite. */
-export function* factorCholesky(A: Matrix): Algorithm<number> {
+function* factorCholesky(A: Matrix): Algorithm<number> {
   const n = A.shape[0];
   const nb = tuned("cholesky.block", A);
   const t = { chain: tuned("cholesky.chain", A) };
@@ -84,7 +84,7 @@ export function* choleskyJob(call: Call, a: MatrixLike, o: CholeskyOptions): Alg
   }
   const A = call.matrix(a);
   const n = requireSquare(A, "cholesky");
-  using S = yield* lowerTriangle(A);
+  using S = lowerTriangle(A);
   if (!(yield* isFinite(S, "cholesky", "the lower triangle of A", o.checkFinite))) {
     return { l: notANumber(n, n, A), jitter: 0 };
   }
@@ -96,7 +96,7 @@ export function* choleskyJob(call: Call, a: MatrixLike, o: CholeskyOptions): Alg
 }
 
 /** A copy of the lower triangle, zero above it: the part of A that is read. */
-export function* lowerTriangle(A: Matrix): Algorithm<Matrix> {
+export function lowerTriangle(A: Matrix): Matrix {
   const S = Matrix.empty(A.shape[0], A.shape[1], A.device);
   geadd(1, A, 0, S);
   laset("upper", 0, NaN, S);

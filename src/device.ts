@@ -3,7 +3,7 @@
 import * as abi from "../ffi/symbols.ts";
 import { load, type Native } from "../ffi/load.ts";
 import { candidates } from "../ffi/locate.ts";
-import { read } from "./env.ts";
+import { debugLevel, debugLine, read } from "./env.ts";
 import { ArgumentError, DeviceError, DisposedError, DTypeError, OutOfMemoryError, ShapeError } from "./errors.ts";
 import { type Host, Memory, type Piece } from "./memory.ts";
 
@@ -240,7 +240,10 @@ export interface OpenOptions {
 export function open(options: OpenOptions = {}): Device {
   const threads = threadCount(options.threads ?? read("TSR_THREADS"));
   const { native, path } = load(candidates(options.library ?? read("TSR_LIB")));
-  return new Device(options.device ?? read("TSR_DEVICE") ?? "cpu", native, path, threads);
+  const device = new Device(options.device ?? read("TSR_DEVICE") ?? "cpu", native, path, threads);
+  const { name, facts } = device;
+  if (debugLevel() >= 1) debugLine(`opened ${name}: ${facts.isa}, ${facts.threads} threads, ${path}`);
+  return device;
 }
 
 function threadCount(value: number | string | undefined): number {

@@ -1,5 +1,6 @@
 // The only reader of the environment. A variable whose reading is not permitted counts as unset.
 import process from "node:process";
+import { ArgumentError } from "./errors.ts";
 
 /** The names, with what each takes. */
 export const variables = {
@@ -20,4 +21,18 @@ export function read(name: Variable): string | undefined {
     if (error instanceof Error && (error.name === "NotCapable" || error.name === "PermissionDenied")) return undefined;
     throw error;
   }
+}
+
+/** What TSR_DEBUG asks for: 1 devices opened, 2 a line for each operation, 3 also why. */
+export function debugLevel(): number {
+  const text = read("TSR_DEBUG") ?? "0";
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 3) {
+    throw new ArgumentError(`TSR_DEBUG is ${text}; it must be a whole number from 0 to 3`);
+  }
+  return value;
+}
+
+export function debugLine(text: string): void {
+  process.stderr.write(`tesserae: ${text}\n`);
 }

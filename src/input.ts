@@ -149,7 +149,7 @@ function strided(source: Exclude<MatrixData, readonly (readonly number[])[]>, op
 
 /** Throws a DTypeError unless this is a list of real numbers (elements of plain arrays are checked as they are copied).
  */
-export function checkNumbers(data: unknown, op: string): asserts data is NumberArray {
+function checkNumbers(data: unknown, op: string): asserts data is NumberArray {
   const bigint = data instanceof BigInt64Array || data instanceof BigUint64Array;
   if (Array.isArray(data) || (ArrayBuffer.isView(data) && !bigint && !(data instanceof DataView))) return;
   throw new DTypeError(`${op}: data is ${kindOf(data)}; give an array of numbers or a typed array of real numbers`);

@@ -3,12 +3,12 @@ import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 import { gramSchmidt } from "./qr.ts";
-import { type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
+import { type Finish, type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
 import { type SmallEigen, symmetricEigen } from "./small.ts";
 
 /** Grows the Krylov space of AᵀA by blocks until the k leading residuals are small; restarts keep the leading Ritz
  * vectors. */
-export function* krylov(A: Matrix, plan: Plan, space: Space): Algorithm<Ritz> {
+export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T>): Algorithm<T> {
   const { k, block, basis } = plan;
   const n = A.shape[1];
   const { Q, B } = space;
@@ -34,7 +34,11 @@ export function* krylov(A: Matrix, plan: Plan, space: Space): Algorithm<Ritz> {
     const eigen = symmetricEigen(to, packed(gram, to, basis));
     const errors = pairErrors(eigen, from, to, R, k);
     const result = { Q: Q.cols(0, to), B: B.cols(0, to), eigen, errors, passes };
-    if (next === 0 || passes + 2 > plan.maxPasses || worst(result, k) <= plan.tol) return result;
+    const last = next === 0 || passes + 2 > plan.maxPasses;
+    if (last || worst(result, k) <= plan.tol) {
+      const done = yield* finish(result, last);
+      if (done || last) return done!;
+    }
     if (to + next > basis) {
       yield* restart(result, Q, B, keep, next, t);
       gram.fill(0);
@@ -67,7 +71,9 @@ function pairErrors(eigen: SmallEigen, from: number, to: number, R: Matrix, k: n
   const errors = new Float64Array(k * next);
   for (let i = 0; i < k; i++) {
     for (let row = 0; row < next; row++) {
-      for (let j = row; j < width; j++) errors[i * next + row]! += r[row * width + j]! * eigen.vectors[i * to + from + j]!;
+      let dot = 0;
+      for (let j = row; j < width; j++) dot += r[row * width + j]! * eigen.vectors[i * to + from + j]!;
+      errors[i * next + row] = dot;
     }
   }
   return errors;

@@ -231,7 +231,8 @@ export class Matrix implements Disposable {
 
   /** Whether `data` is possible: rows follow each other without a gap, not transposed. */
   get contiguous(): boolean {
-    return (!this.transposed || this.#rows === 1 || this.#cols === 1) && (this.#ld === this.#cols || this.#rows <= 1 || this.#cols === 0);
+    const [rows, cols] = [this.#rows, this.#cols];
+    return (!this.transposed || rows === 1 || cols === 1) && (this.#ld === cols || rows <= 1 || cols === 0);
   }
 
   /** The numbers themselves, row-major, not a copy. Throws on a non-contiguous view: use copy(). Length 0 after

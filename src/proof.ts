@@ -29,7 +29,7 @@ export function prove(figures: Record<string, { value: number; bound: number }>)
 }
 
 /** Squared lengths of the columns of B - A X, each entry accumulated in float64. Cost 2 m n k in float64. */
-export function* residualColumns(A: Matrix, X: Matrix, B: Matrix): Algorithm<Float64Array> {
+function* residualColumns(A: Matrix, X: Matrix, B: Matrix): Algorithm<Float64Array> {
   const [m, n] = B.shape;
   const sums = new Float64Array(n);
   const step = Math.max(1, Math.floor(tuned("proof.numbers", B) / Math.max(1, n)));

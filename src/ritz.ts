@@ -17,6 +17,9 @@ export interface Ritz {
   passes: number;
 }
 
+/** Makes the result from a subspace whose estimates look good enough; undefined: go on. The last one must do. */
+export type Finish<T> = (ritz: Ritz, last: boolean) => Algorithm<T | undefined>;
+
 export interface Plan {
   k: number;
   tol: number;
@@ -47,7 +50,8 @@ export function residualsOf(errors: Float64Array, values: ArrayLike<number>): Fl
   const length = errors.length / k;
   return Float64Array.from(values, (s, i) => {
     const squares = errors.subarray(i * length, i * length + length).reduce((sum, x) => sum + x * x, 0);
-    return Math.hypot(s > NEGLIGIBLE * u * values[0]! ? Math.sqrt(squares) / s : 0, FLOOR * u * values[0]!);
+    const [error, floor] = [s > NEGLIGIBLE * u * values[0]! ? squares / s / s : 0, FLOOR * u * values[0]!];
+    return Math.sqrt(error + floor * floor);
   });
 }
 

@@ -13,6 +13,21 @@ export interface SmallSvd {
   v: Float64Array;
 }
 
+/** √(a² + b²) from operations that every engine rounds alike (Math.hypot is not one), so that runtimes agree in every
+ * bit. */
+function hypot(a: number, b: number): number {
+  const [x, y] = [Math.abs(a), Math.abs(b)];
+  const max = x > y ? x : y;
+  const ratio = (x > y ? y : x) / max;
+  return max === 0 ? 0 : max * Math.sqrt(1 + ratio * ratio);
+}
+
+/** Euclidean length without overflow. */
+function length(x: Float64Array): number {
+  const max = x.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  return max === 0 ? 0 : max * Math.sqrt(x.reduce((s, v) => s + (v / max) * (v / max), 0));
+}
+
 /** QL steps allowed for one eigenvalue; two or three are usual. */
 const MAX_STEPS = 60;
 const MAX_SWEEPS = 30;
@@ -41,10 +56,10 @@ function tridiagonalize(n: number, a: Float64Array): { d: Float64Array; e: Float
     let max = 0;
     for (let i = k + 1; i < n; i++) max = Math.max(max, Math.abs(a[i * n + k]!));
     let sum = 0;
-    if (max > 0) { for (let i = k + 1; i < n; i++) sum += (a[i * n + k]! / max) ** 2; }
+    if (max > 0) { for (let i = k + 1; i < n; i++) sum += (a[i * n + k]! / max) * (a[i * n + k]! / max); }
     const head = a[(k + 1) * n + k]!;
     const norm = max * Math.sqrt(sum);
-    if (norm === 0 || sum === (head / max) ** 2) {
+    if (norm === 0 || sum === (head / max) * (head / max)) {
       e[k] = head;
       continue;
     }
@@ -129,7 +144,7 @@ function negligible(e: number, above: number, below: number, norm: number): bool
 /** One implicit QL step on rows l..m. */
 function chase(n: number, l: number, m: number, d: Float64Array, e: Float64Array, q: Float64Array): void {
   const half = (d[l + 1]! - d[l]!) / (2 * e[l]!);
-  const r = Math.hypot(half, 1);
+  const r = hypot(half, 1);
   let g = d[m]! - d[l]! + e[l]! / (half + (half >= 0 ? r : -r));
   let s = 1;
   let c = 1;
@@ -137,7 +152,7 @@ function chase(n: number, l: number, m: number, d: Float64Array, e: Float64Array
   for (let i = m - 1; i >= l; i--) {
     const f = s * e[i]!;
     const b = c * e[i]!;
-    const h = Math.hypot(f, g);
+    const h = hypot(f, g);
     e[i + 1] = h;
     if (h === 0) {
       d[i + 1]! -= p;
@@ -178,7 +193,7 @@ export function smallSvd(n: number, matrix: ArrayLike<number>): SmallSvd {
     for (let j = 0; j < n; j++) w[j * n + i] = matrix[i * n + j]!;
   }
   for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) if (!jacobiSweep(n, w, v)) break;
-  const norms = Float64Array.from({ length: n }, (_, i) => Math.hypot(...w.subarray(i * n, i * n + n)));
+  const norms = Float64Array.from({ length: n }, (_, i) => length(w.subarray(i * n, i * n + n)));
   const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => norms[j]! - norms[i]!);
   const out: SmallSvd = { u: new Float64Array(n * n), s: new Float64Array(n), v: new Float64Array(n * n) };
   const noise = n * Number.EPSILON * (norms[order[0]!] ?? 0);
@@ -208,8 +223,8 @@ function completeRow(n: number, to: number, u: Float64Array): void {
         row.forEach((y, j) => x[j]! -= dot * y);
       }
     }
-    const length = Math.hypot(...x);
-    if (length > longest) [best, longest] = [x.map((y) => y / length), length];
+    const size = length(x);
+    if (size > longest) [best, longest] = [x.map((y) => y / size), size];
   }
   u.set(best, to * n);
 }
@@ -230,8 +245,8 @@ function jacobiSweep(n: number, w: Float64Array, v: Float64Array): boolean {
       if (Math.abs(aij) <= 1e-15 * Math.sqrt(aii * ajj)) continue;
       rotated = true;
       const zeta = (ajj - aii) / (2 * aij);
-      const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + Math.hypot(1, zeta));
-      const c = 1 / Math.hypot(1, t);
+      const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + hypot(1, zeta));
+      const c = 1 / hypot(1, t);
       rotate(w, i * n, j * n, n, c, c * t);
       rotate(v, i * n, j * n, n, c, c * t);
     }

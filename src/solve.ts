@@ -46,7 +46,7 @@ function* factored(A: Matrix, assume: Assume): Algorithm<Factored> {
 }
 
 function* byCholesky(A: Matrix): Algorithm<Factored> {
-  using S = yield* lowerTriangle(A);
+  using S = lowerTriangle(A);
   const { L } = yield* factorPositive(S, false, "solve");
   const solve = (B: Matrix): void => {
     trsm("left", "lower", 1, L, B); //    B = L⁻¹ B

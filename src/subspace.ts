@@ -3,11 +3,11 @@ import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 import { gramSchmidt } from "./qr.ts";
-import { type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
+import { type Finish, type Plan, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
 import { type SmallEigen, symmetricEigen } from "./small.ts";
 
 /** V = orth(Aᵀ(A V)) until the k leading Ritz residuals are small. */
-export function* subspace(A: Matrix, plan: Plan, space: Space): Algorithm<Ritz> {
+export function* subspace<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T>): Algorithm<T> {
   const l = plan.block;
   const n = A.shape[1];
   const t = { chain: tuned("svd.chain", A) };
@@ -24,7 +24,11 @@ export function* subspace(A: Matrix, plan: Plan, space: Space): Algorithm<Ritz> 
     const eigen = symmetricEigen(l, G.hostAs(Float64Array));
     const errors = l === n ? new Float64Array(plan.k) : yield* pairErrors(V, Z, eigen, plan.k, t);
     const result = { Q: V, B, eigen, errors, passes };
-    if (l === n || passes + 2 > plan.maxPasses || worst(result, plan.k) <= plan.tol) return result;
+    const last = l === n || passes + 2 > plan.maxPasses;
+    if (last || worst(result, plan.k) <= plan.tol) {
+      const done = yield* finish(result, last);
+      if (done || last) return done!;
+    }
     geadd(1, Z, 0, V);
     yield* gramSchmidt(V, 0, R); //     V = orth(Z)
   }

@@ -1,15 +1,14 @@
 // The k leading singular triplets, from the Ritz subspace that krylov.ts or subspace.ts found.
-import { geadd, gemm, resid, scale, tuned } from "./blas.ts";
-import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
+import { geadd, gemm, scale, tuned } from "./blas.ts";
+import type { Algorithm, Call, RunOptions } from "./call.ts";
 import { isFinite, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
 import { krylov } from "./krylov.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveSvd, tripletResiduals, u } from "./proof.ts";
-import { factor } from "./qr.ts";
-import { type Plan, residualsOf, type Ritz, ritzVectors } from "./ritz.ts";
-import { smallSvd } from "./small.ts";
+import type { Finish, Plan } from "./ritz.ts";
 import { subspace } from "./subspace.ts";
+import { extract, fixSigns } from "./triplets.ts";
 
 export type SvdMethod = "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
 
@@ -47,86 +46,6 @@ export interface TopSvd extends Svd {
   passes: number;
 }
 
-/** Left vectors, values, right vectors, and the residuals where they are known. */
-interface Triplets {
-  L: Matrix;
-  s: Float64Array;
-  V: Matrix;
-  residuals: Float64Array | undefined;
-}
-
-/** Below this part of the largest value, rounding in B y turns the left vector: such residuals are measured. */
-const STEEP = 2 ** -10;
-
-/** U, σ, V of the k leading Ritz triplets: certified QR of B Y, small SVD of its triangle, one Newton-Schulz step for
- * V. */
-function* extract(ritz: Ritz, k: number): Algorithm<Triplets> {
-  const { Q, B, eigen } = ritz;
-  const t = { chain: tuned("svd.chain", B) };
-  using Y = ritzVectors(eigen, k, Q);
-  using X = Matrix.empty(B.shape[0], k, B.device);
-  gemm(1, B, Y, 0, X, t); //                      X = B Y
-  const qr = yield* factor(X, k); //        X = U₀ T
-  yield settled();
-  using U0 = qr.Q;
-  using T = qr.R;
-  const { u: left, s, v: right } = smallSvd(k, T.readBlock(0, k, 0, k)); // T = Ũ Σ Ṽᵀ
-  using P = fromColumns(left, k, k, Q);
-  const c = eigen.values.length;
-  using W = fromColumns(rotated(eigen.vectors.subarray(0, k * c), right, k), k, c, Q);
-  const L = Matrix.empty(B.shape[0], k, B.device);
-  gemm(1, U0, P, 0, L, t); //                     U = U₀ Ũ
-  using V0 = Matrix.empty(Q.shape[0], k, Q.device);
-  gemm(1, Q, W, 0, V0, t); //                     V₀ = Q Y Ṽ
-  using I = Matrix.eye(k, k, { device: Q.device });
-  using E = Matrix.empty(k, k, Q.device);
-  resid(V0.T, V0, I, E);
-  const V = Matrix.empty(Q.shape[0], k, Q.device);
-  geadd(1, V0, 0, V);
-  gemm(0.5, V0, E, 1, V, t); //                   V = V₀ + V₀ (I − V₀ᵀV₀) / 2
-  const known = c < Q.shape[0] && s[k - 1]! > STEEP * s[0]! ? ritz.errors : undefined;
-  return { L, s, V, residuals: known && residualsOf(rotated(known, right, k), s) };
-}
-
-/** Rows of vectors (length n each) as columns of a float32 matrix. */
-function fromColumns(vectors: Float64Array, k: number, n: number, like: Matrix): Matrix {
-  const M = Matrix.hosted(n, k, like.device);
-  const m = M.host();
-  for (let i = 0; i < k; i++) for (let j = 0; j < n; j++) m[j * k + i] = vectors[i * n + j]!;
-  return M;
-}
-
-/** Row i of the result: the sum over j of rotation[i][j] times row j. */
-function rotated(rows: Float64Array, rotation: Float64Array, k: number): Float64Array {
-  const n = rows.length / k;
-  const out = new Float64Array(k * n);
-  for (let i = 0; i < k; i++) {
-    for (let j = 0; j < k; j++) {
-      const r = rotation[i * k + j]!;
-      for (let l = 0; l < n; l++) out[i * n + l]! += r * rows[j * n + l]!;
-    }
-  }
-  return out;
-}
-
-/** Turns signs so that in each column of U the first entry within 2^-10 of the largest is positive. */
-function* fixSigns(U: Matrix, V: Matrix): Algorithm<void> {
-  yield settled();
-  const [m, k] = U.shape;
-  const numbersOfU = U.host();
-  using signs = Matrix.hosted(1, k, U.device);
-  const sign = signs.host();
-  for (let j = 0; j < k; j++) {
-    let max = 0;
-    for (let i = 0; i < m; i++) max = Math.max(max, Math.abs(numbersOfU[i * k + j]!));
-    let i = 0;
-    while (i < m - 1 && Math.abs(numbersOfU[i * k + j]!) < (1 - 2 ** -10) * max) i++;
-    sign[j] = m > 0 && numbersOfU[i * k + j]! < 0 ? -1 : 1;
-  }
-  scale("multiply", U, signs);
-  scale("multiply", V, signs);
-}
-
 /** Entries this far from 1 could overflow or vanish in the products: then a scaled copy is used. */
 const SAFE_EXPONENT = 40;
 
@@ -140,31 +59,39 @@ function* leading(A: Matrix, max: number, plan: Plan, method: "krylov" | "subspa
     geadd(1, A, 0, N);
     scale("normalize", N, s);
   }
-  const wide = A.shape[0] < A.shape[1];
-  const tall = wide ? N.T : N;
+  const tall = A.shape[0] < A.shape[1] ? N.T : N;
   const [m, n] = tall.shape;
   using Q = Matrix.empty(n, Math.min(n, plan.basis + plan.block), A.device);
   using B = Matrix.empty(m, plan.basis, A.device);
   const space = method === "krylov" ? { Q, B } : { Q: Q.cols(0, plan.block), B: B.cols(0, plan.block) };
-  const ritz = yield* (method === "krylov" ? krylov : subspace)(tall, plan, space);
-  const { L, s, V, residuals: estimated } = yield* extract(ritz, plan.k);
-  const [U, right] = wide ? [V, L] : [L, V];
-  yield* fixSigns(U, right);
-  const vt = Matrix.empty(plan.k, A.shape[1], A.device);
-  geadd(1, right.T, 0, vt);
-  const values = Float32Array.from(s);
-  const residuals = estimated ?? (yield* tripletResiduals(N, U, values, vt, "residuals"));
-  const passes = estimated ? ritz.passes : ritz.passes + 2;
-  right[Symbol.dispose]();
-  const converged = residuals.every((r) => r <= plan.tol * (values[0] ?? 0));
   const back = far ? 2 ** exponent : 1;
-  return {
-    u: U,
-    s: values.map((x) => x * back),
-    vt,
-    converged,
-    residuals: Float32Array.from(residuals, (r) => r * back),
-    passes,
+  const result = yield* (method === "krylov" ? krylov : subspace)(tall, plan, space, finishing(N, plan));
+  return { ...result, s: result.s.map((x) => x * back), residuals: result.residuals.map((x) => x * back) };
+}
+
+/** Turns a Ritz subspace into the result, or into nothing where its triplets, once rotated among close values and
+ * measured where estimates do not hold, miss the tolerance and another round may still help. */
+function finishing(N: Matrix, plan: Plan): Finish<TopSvd> {
+  const [m, n] = N.shape;
+  let [measured, before] = [0, Infinity];
+  return function* (ritz, last) {
+    const { L, s, V, residuals: estimated } = yield* extract(ritz, plan.k);
+    const [U, right] = m < n ? [V, L] : [L, V];
+    yield* fixSigns(U, right);
+    const vt = Matrix.empty(plan.k, n, N.device);
+    geadd(1, right.T, 0, vt);
+    right[Symbol.dispose]();
+    const values = Float32Array.from(s);
+    const residuals = Float32Array.from(estimated ?? (yield* tripletResiduals(N, U, values, vt, "residuals")));
+    measured += estimated ? 0 : 2;
+    const worst = residuals.reduce((a, b) => Math.max(a, b), 0);
+    const converged = worst <= plan.tol * values[0]!;
+    if (converged || last || worst > before / 2) {
+      return { u: U, s: values, vt, converged, residuals, passes: ritz.passes + measured };
+    }
+    before = worst;
+    for (const M of [U, vt]) M[Symbol.dispose]();
+    return undefined;
   };
 }
 

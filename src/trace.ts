@@ -1,10 +1,8 @@
 // What ran: explain() gathers the operations of its own calls, TSR_DEBUG tells them on stderr.
 import { AsyncLocalStorage } from "node:async_hooks";
-import process from "node:process";
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
-import { read } from "./env.ts";
-import { ArgumentError } from "./errors.ts";
+import { debugLevel, debugLine } from "./env.ts";
 import { tiles } from "./tune.ts";
 
 /** One operation of the native library. */
@@ -35,27 +33,14 @@ class Recorder {
 const current = new AsyncLocalStorage<Recorder>();
 const pending = new WeakMap<Device, Map<number, Pending>>();
 
-const level = ((): number => {
-  const text = read("TSR_DEBUG") ?? "0";
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 3) {
-    throw new ArgumentError(`TSR_DEBUG is ${text}; it must be a whole number from 0 to 3`);
-  }
-  return value;
-})();
+const level = debugLevel();
 
-/** TSR_DEBUG: 1 devices opened, 2 a line for each operation, 3 also why. */
-export function debugLevel(): number {
-  return level;
-}
-
-export function debugLine(text: string): void {
-  process.stderr.write(`tesserae: ${text}\n`);
-}
+/** Whether each operation is told as it runs. */
+export const telling: boolean = level >= 2;
 
 /** Whether operations need a record now. */
 export function tracing(): boolean {
-  return level >= 2 || current.getStore() !== undefined;
+  return telling || current.getStore() !== undefined;
 }
 
 /** Notes the operation that was just encoded. */
@@ -90,7 +75,7 @@ function finish(map: Map<number, Pending>, record: Float64Array): void {
   operation.tile = tile === 0 ? "skipped" : tiles[tile] ?? String(tile);
   operation.deviceMs = record[abi.TSR_TRACE_SECONDS]! * 1e3;
   operation.gflops = tile === 0 || operation.deviceMs === 0 ? 0 : flops / operation.deviceMs / 1e6;
-  if (level >= 2) debugLine(line(operation) + (level >= 3 ? `  ${operation.why}` : ""));
+  if (telling) debugLine(line(operation) + (level >= 3 ? `  ${operation.why}` : ""));
 }
 
 function line(o: Operation): string {
