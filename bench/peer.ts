@@ -64,7 +64,7 @@ export class Peer implements Disposable {
     const peer = new Peer(threads);
     const { version, kernel } = await peer.#reply();
     Object.assign(peer, { version, kernel });
-    peer.#child.kill("SIGSTOP");
+    peer.#signal("SIGSTOP");
     return peer;
   }
 
@@ -89,11 +89,15 @@ export class Peer implements Disposable {
   }
 
   async #ask(request: object): Promise<Record<string, unknown>> {
-    this.#child.kill("SIGCONT");
+    this.#signal("SIGCONT");
     this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
     const reply = await this.#reply();
-    this.#child.kill("SIGSTOP");
+    this.#signal("SIGSTOP");
     return reply;
+  }
+
+  #signal(name: NodeJS.Signals): void {
+    process.kill(this.#child.pid!, name);
   }
 
   async #reply(): Promise<Record<string, unknown>> {
@@ -103,6 +107,6 @@ export class Peer implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#child.kill("SIGKILL");
+    this.#signal("SIGKILL");
   }
 }

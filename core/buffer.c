@@ -1,4 +1,5 @@
-/* buffer.c: handles and the memory behind them. A handle dies at tsr_free; memory of ours stays until encoded work has passed. */
+/* buffer.c: handles and the memory behind them. A handle dies at tsr_free; memory of ours stays until encoded work
+ * has passed. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -23,8 +24,8 @@ static uint32_t handle_of(const tsr_buffers *buffers, uint32_t index) {
   return index | buffers->slot[index].generation << TSR_SLOT_BITS;
 }
 
-/* A slot for a new buffer: the one that has been free longest, else a fresh one; TSR_SLOTS when there is none or no memory for
- * it. */
+/* A slot for a new buffer: the one that has been free longest, else a fresh one; TSR_SLOTS when there is none or no
+ * memory for it. */
 static uint32_t take_slot(tsr_buffers *buffers) {
   uint32_t index = buffers->free_first;
   if (index != TSR_SLOTS) {
@@ -43,8 +44,8 @@ static uint32_t take_slot(tsr_buffers *buffers) {
   return buffers->count++;
 }
 
-/* Behind the last in the free list, so that a stale handle stays stale as long as possible; a slot whose generations are used up
- * never returns. */
+/* Behind the last in the free list, so that a stale handle stays stale as long as possible; a slot whose generations
+ * are used up never returns. */
 static void return_slot(tsr_buffers *buffers, uint32_t index) {
   tsr_slot *slot = &buffers->slot[index];
   slot->live = false;
@@ -63,12 +64,15 @@ const tsr_slot *tsr_buffer(const tsr_context *context, uint32_t handle) {
   return slot->live && slot->generation == handle >> TSR_SLOT_BITS ? slot : NULL;
 }
 
-static int32_t add(tsr_context *context, const char *op, void *base, uint64_t bytes, tsr_memory *owned, uint32_t *buffer) {
+static int32_t add(tsr_context *context, const char *op, void *base, uint64_t bytes, tsr_memory *owned,
+                   uint32_t *buffer) {
   tsr_buffers *buffers = &context->buffers;
   uint32_t index = take_slot(buffers);
   if (index == TSR_SLOTS) {
-    if (buffers->capacity < TSR_SLOTS) return tsr_fail(context, TSR_E_MEMORY, "%s: no memory for the table of buffers", op);
-    return tsr_fail(context, TSR_E_FULL, "%s: all %u buffer slots are taken: free buffers no longer used", op, TSR_SLOTS);
+    if (buffers->capacity < TSR_SLOTS)
+      return tsr_fail(context, TSR_E_MEMORY, "%s: no memory for the table of buffers", op);
+    return tsr_fail(context, TSR_E_FULL, "%s: all %u buffer slots are taken: free buffers no longer used", op,
+                    TSR_SLOTS);
   }
   tsr_slot *slot = &buffers->slot[index];
   slot->base = base;
@@ -105,7 +109,8 @@ int32_t tsr_alloc(uint32_t ctx, uint32_t bytes_low, uint32_t bytes_high, uint32_
   uint64_t bytes = (uint64_t)bytes_high << 32 | bytes_low;
   tsr_memory *memory = map(bytes);
   if (!memory) {
-    return tsr_fail(context, TSR_E_MEMORY, "alloc: no memory for %llu bytes: free buffers no longer used", (unsigned long long)bytes);
+    return tsr_fail(context, TSR_E_MEMORY, "alloc: no memory for %llu bytes: free buffers no longer used",
+                    (unsigned long long)bytes);
   }
   status = add(context, "alloc", memory->base, bytes, memory, buffer);
   if (status != TSR_OK) tsr_memory_free(memory);
@@ -119,13 +124,15 @@ int32_t tsr_wrap(uint32_t ctx, void *memory, uint32_t bytes_low, uint32_t bytes_
   if (!buffer) return tsr_fail(context, TSR_E_ARGUMENT, "wrap: no memory given for the handle");
   uint64_t bytes = (uint64_t)bytes_high << 32 | bytes_low;
   if (!memory && bytes > 0) {
-    return tsr_fail(context, TSR_E_ARGUMENT, "wrap: no memory given for %llu bytes (a detached array?)", (unsigned long long)bytes);
+    return tsr_fail(context, TSR_E_ARGUMENT, "wrap: no memory given for %llu bytes (a detached array?)",
+                    (unsigned long long)bytes);
   }
   if ((uintptr_t)memory % sizeof(float) != 0) {
     return tsr_fail(context, TSR_E_ARGUMENT, "wrap: the memory must begin at a multiple of 4 bytes");
   }
   if (bytes > UINTPTR_MAX - (uintptr_t)memory) {
-    return tsr_fail(context, TSR_E_ARGUMENT, "wrap: %llu bytes reach beyond the address space", (unsigned long long)bytes);
+    return tsr_fail(context, TSR_E_ARGUMENT, "wrap: %llu bytes reach beyond the address space",
+                    (unsigned long long)bytes);
   }
   return add(context, "wrap", memory, bytes, NULL, buffer);
 }

@@ -1,4 +1,5 @@
-/* context.c: opens, finds, describes and closes contexts. The table is shared by all threads; a context belongs to one of them. */
+/* context.c: opens, finds, describes and closes contexts. The table is shared by all threads; a context belongs to
+ * one of them. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,8 @@ static pthread_key_t thread_end;
 static pthread_once_t prepare_once = PTHREAD_ONCE_INIT;
 
 static const char *const isa_names[] = {
-  [TSR_ISA_BEST] = "best", [TSR_ISA_PORTABLE] = "portable", [TSR_ISA_AVX2] = "avx2", [TSR_ISA_AVX512] = "avx512", [TSR_ISA_NEON] = "neon"
-};
+    [TSR_ISA_BEST] = "best", [TSR_ISA_PORTABLE] = "portable", [TSR_ISA_AVX2] = "avx2",
+    [TSR_ISA_AVX512] = "avx512", [TSR_ISA_NEON] = "neon"};
 
 uint32_t tsr_abi(void) { return TSR_ABI; }
 
@@ -48,7 +49,8 @@ int32_t tsr_enter(uint32_t id, tsr_context **context) {
   entry *e = &table[id % TSR_CONTEXTS];
   if (id == 0 || atomic_load(&e->id) != id) return unknown(id);
   if (atomic_load(&e->owner) != tsr_self()) {
-    return tsr_fail(NULL, TSR_E_THREAD, "context 0x%08x belongs to the thread that opened it; open one of your own", id);
+    return tsr_fail(NULL, TSR_E_THREAD, "context 0x%08x belongs to the thread that opened it; open one of your own",
+                    id);
   }
   *context = e->context;
   return TSR_OK;
@@ -134,18 +136,21 @@ static void prepare(void) {
 
 static int32_t check_config(const uint32_t *config) {
   if (config[TSR_CONFIG_ABI] != TSR_ABI) {
-    return tsr_fail(NULL, TSR_E_ABI, "open: the caller speaks ABI %u, this library ABI %u", config[TSR_CONFIG_ABI], TSR_ABI);
+    return tsr_fail(NULL, TSR_E_ABI, "open: the caller speaks ABI %u, this library ABI %u", config[TSR_CONFIG_ABI],
+                    TSR_ABI);
   }
   if (config[TSR_CONFIG_DEVICE] > TSR_DEVICE_METAL || config[TSR_CONFIG_ISA] > TSR_ISA_NEON) {
-    return tsr_fail(NULL, TSR_E_ARGUMENT, "open: device %u and instruction set %u; devices are 0 and 1, instruction sets 0 to 4",
+    return tsr_fail(NULL, TSR_E_ARGUMENT,
+                    "open: device %u and instruction set %u; devices are 0 and 1, instruction sets 0 to 4",
                     config[TSR_CONFIG_DEVICE], config[TSR_CONFIG_ISA]);
   }
   if (config[TSR_CONFIG_THREADS] > TSR_MAX_THREADS) {
-    return tsr_fail(NULL, TSR_E_ARGUMENT, "open: %u threads; give 0 (one for each processor) to %d", config[TSR_CONFIG_THREADS],
-                    TSR_MAX_THREADS);
+    return tsr_fail(NULL, TSR_E_ARGUMENT, "open: %u threads; give 0 (one for each processor) to %d",
+                    config[TSR_CONFIG_THREADS], TSR_MAX_THREADS);
   }
   for (int i = TSR_CONFIG_THREADS + 1; i < TSR_CONFIG_WORDS; i++) {
-    if (config[i] != 0) return tsr_fail(NULL, TSR_E_ARGUMENT, "open: reserved word %d of the configuration is %u, not 0", i, config[i]);
+    if (config[i] != 0)
+      return tsr_fail(NULL, TSR_E_ARGUMENT, "open: reserved word %d of the configuration is %u, not 0", i, config[i]);
   }
   if (config[TSR_CONFIG_DEVICE] != TSR_DEVICE_CPU) {
     return tsr_fail(NULL, TSR_E_UNSUPPORTED, "open: this library has no Metal; it offers device 0, the CPU");
@@ -160,7 +165,8 @@ static int32_t unsupported_isa(uint32_t isa) {
     if (possible[0]) strcat(possible, ", ");
     strcat(possible, isa_names[i]);
   }
-  return tsr_fail(NULL, TSR_E_UNSUPPORTED, "open: instruction set %s cannot run here; possible are %s", isa_names[isa], possible);
+  return tsr_fail(NULL, TSR_E_UNSUPPORTED, "open: instruction set %s cannot run here; possible are %s",
+                  isa_names[isa], possible);
 }
 
 static tsr_context *make(uint32_t isa, uint32_t threads) {
@@ -194,7 +200,8 @@ static uint32_t enter_table(tsr_context *context) {
 }
 
 int32_t tsr_open(const uint32_t *config, uint32_t *ctx) {
-  if (!config || !ctx) return tsr_fail(NULL, TSR_E_ARGUMENT, "open: no memory given for the configuration or the context");
+  if (!config || !ctx)
+    return tsr_fail(NULL, TSR_E_ARGUMENT, "open: no memory given for the configuration or the context");
   int32_t status = check_config(config);
   if (status != TSR_OK) return status;
   uint32_t isa = tsr_cpu_isa(config[TSR_CONFIG_ISA]);
@@ -224,13 +231,16 @@ int32_t tsr_info(uint32_t ctx, char *text, uint32_t capacity) {
   if (!text) return tsr_fail(context, TSR_E_ARGUMENT, "info: no memory given for the text");
   const tsr_run *run = &context->run;
   char json[TSR_TEXT_BYTES];
-  int length = snprintf(json, sizeof json,
-                        "{\"device\":\"cpu\",\"kind\":\"cpu\",\"isa\":\"%s\",\"threads\":%u,\"cores\":%u,\"chain\":%u,\"page\":%ld,"
-                        "\"tiles\":[\"reference\",\"small\",\"packed\",\"tall\",\"inner\",\"gemv\"],\"engines\":[\"%s\"],\"emulated\":false}",
-                        isa_names[run->isa], tsr_pool_threads(run->pool), tsr_cpu_processors(), tsr_fast_chain(run->isa),
-                        sysconf(_SC_PAGESIZE), context->engine->name);
+  int length = snprintf(
+      json, sizeof json,
+      "{\"device\":\"cpu\",\"kind\":\"cpu\",\"isa\":\"%s\",\"threads\":%u,\"cores\":%u,\"chain\":%u,\"page\":%ld,"
+      "\"tiles\":[\"reference\",\"small\",\"packed\",\"tall\",\"inner\",\"gemv\"],\"engines\":[\"%s\"],"
+      "\"emulated\":false}",
+      isa_names[run->isa], tsr_pool_threads(run->pool), tsr_cpu_processors(), tsr_fast_chain(run->isa),
+      sysconf(_SC_PAGESIZE), context->engine->name);
   if ((uint32_t)length >= capacity) {
-    return tsr_fail(context, TSR_E_ARGUMENT, "info: the text has %d characters, the capacity is %u", length, capacity);
+    return tsr_fail(context, TSR_E_ARGUMENT, "info: the text has %d characters, the capacity is %u", length,
+                    capacity);
   }
   memcpy(text, json, (size_t)length + 1);
   return TSR_OK;

@@ -1,4 +1,5 @@
-/* core.h: what core offers to the operations and what they register with it. Included by core/, cpu/, later metal/ and vendor/. */
+/* core.h: what core offers to the operations and what they register with it. Included by core/, cpu/, later metal/
+ * and vendor/. */
 #ifndef TSR_CORE_H
 #define TSR_CORE_H
 #include <stdatomic.h>
@@ -47,17 +48,20 @@ typedef struct {
   size_t scratch_bytes;
 } tsr_run;
 
-/* Workspace of at least so many bytes, aligned to 64, valid until the next call in the same run; NULL when memory is out. */
+/* Workspace of at least so many bytes, aligned to 64, valid until the next call in the same run; NULL when memory is
+ * out. */
 void *tsr_scratch(tsr_run *run, size_t bytes);
 
-/* An engine: what it is called and its operations. Each returns TSR_OK or TSR_E_MEMORY / TSR_E_DEVICE; operands are validated. */
+/* An engine: what it is called and its operations. Each returns TSR_OK or TSR_E_MEMORY / TSR_E_DEVICE; operands are
+ * validated. */
 typedef int32_t (*tsr_kernel)(tsr_run *run, const tsr_op *op);
 typedef struct {
   const char *name;
   tsr_kernel op[TSR_OP_COUNT];
 } tsr_engine;
 
-/* The CPU library's own kernels (cpu/ops.c) and its instruction set: the best there is, or 0 when `wanted` cannot run here. */
+/* The CPU library's own kernels (cpu/ops.c) and its instruction set: the best there is, or 0 when `wanted` cannot run
+ * here. */
 extern const tsr_engine tsr_cpu_engine;
 uint32_t tsr_cpu_isa(uint32_t wanted);
 /* Processors that this process may use. */

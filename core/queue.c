@@ -1,4 +1,4 @@
-/* queue.c: runs what was encoded, in order, on the queue's own thread or in the calling one, and tells how it ended. */
+/* queue.c: runs what was encoded, in order, on its own thread or in the calling one, and tells how it ended. */
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -134,7 +134,8 @@ static void run_batch(tsr_context *context, uint64_t number) {
   tsr_batch *batch = &queue->batches[number % TSR_QUEUE_BATCHES];
   int32_t status = atomic_load(&context->dead) ? TSR_E_DEVICE : TSR_OK;
   context->run.canceled = &batch->canceled;
-  for (uint64_t i = atomic_load(&queue->executed) + 1; i <= batch->last; i++) status = run_one(context, batch, i, status);
+  for (uint64_t i = atomic_load(&queue->executed) + 1; i <= batch->last; i++)
+    status = run_one(context, batch, i, status);
   if (status == TSR_E_DEVICE) atomic_store(&context->dead, true);
   pthread_mutex_lock(&queue->lock);
   batch->status = status == TSR_OK && atomic_load(&batch->canceled) ? TSR_E_CANCELED : status;
@@ -147,7 +148,8 @@ static void run_batch(tsr_context *context, uint64_t number) {
 
 /* Whether the next batch is for the queue's thread. */
 static bool has_work(const tsr_queue *queue) {
-  return queue->passed < queue->submitted && queue->batches[(queue->passed + 1) % TSR_QUEUE_BATCHES].mode == TSR_QUEUED;
+  return queue->passed < queue->submitted &&
+         queue->batches[(queue->passed + 1) % TSR_QUEUE_BATCHES].mode == TSR_QUEUED;
 }
 
 static void *queue_thread(void *argument) {
@@ -192,7 +194,8 @@ int32_t tsr_queue_open(tsr_queue *queue) {
 void tsr_queue_stop(tsr_queue *queue) {
   pthread_mutex_lock(&queue->lock);
   queue->closing = true;
-  for (uint64_t i = queue->passed + 1; i <= queue->submitted; i++) atomic_store(&queue->batches[i % TSR_QUEUE_BATCHES].canceled, 1);
+  for (uint64_t i = queue->passed + 1; i <= queue->submitted; i++)
+    atomic_store(&queue->batches[i % TSR_QUEUE_BATCHES].canceled, 1);
   pthread_cond_broadcast(&queue->work);
   pthread_mutex_unlock(&queue->lock);
 }
@@ -214,6 +217,17 @@ void tsr_queue_idle(tsr_queue *queue) {
   pthread_mutex_unlock(&queue->lock);
 }
 
+static int32_t tell_ending(tsr_context *context, const char *op, uint32_t ticket, int32_t status) {
+  switch (status) {
+    case TSR_E_CANCELED:
+      return tsr_fail(context, status, "%s: ticket %u was cancelled; its outputs are undefined", op, ticket);
+    case TSR_E_MEMORY:
+      return tsr_fail(context, status, "%s: ticket %u ended early: no memory for workspace", op, ticket);
+    case TSR_E_DEVICE: return tsr_fail(context, status, "%s: ticket %u ended early: the device failed", op, ticket);
+    default: return status;
+  }
+}
+
 /* ---- submitting ---- */
 
 /* Ticket of a batch: 1 to 2^32 - 1 and round again. */
@@ -227,10 +241,12 @@ static int32_t submit(tsr_context *context, uint32_t mode, uint32_t *ticket) {
   } else if (!queue->started) {
     queue->started = start_thread(context) == 0;
   }
-  bool full = queue->submitted - queue->passed == TSR_QUEUE_BATCHES, threadless = mode == TSR_QUEUED && !queue->started;
+  bool full = queue->submitted - queue->passed == TSR_QUEUE_BATCHES,
+       threadless = mode == TSR_QUEUED && !queue->started;
   if (full || threadless) {
     pthread_mutex_unlock(&queue->lock);
-    if (threadless) return tsr_fail(context, TSR_E_MEMORY, "submit: the queue's thread could not be made; use TSR_INLINE");
+    if (threadless)
+      return tsr_fail(context, TSR_E_MEMORY, "submit: the queue's thread could not be made; use TSR_INLINE");
     return tsr_fail(context, TSR_E_FULL, "submit: %d tickets are queued: wait for one", TSR_QUEUE_BATCHES);
   }
   uint64_t number = ++queue->submitted;
@@ -242,15 +258,17 @@ static int32_t submit(tsr_context *context, uint32_t mode, uint32_t *ticket) {
   if (mode == TSR_QUEUED) pthread_cond_signal(&queue->work);
   pthread_mutex_unlock(&queue->lock);
   *ticket = ticket_of(number);
-  if (mode == TSR_INLINE) run_batch(context, number);
-  return TSR_OK;
+  if (mode == TSR_QUEUED) return TSR_OK;
+  run_batch(context, number);
+  return tell_ending(context, "submit", *ticket, batch->status);
 }
 
 int32_t tsr_submit(uint32_t ctx, uint32_t mode, uint32_t *ticket) {
   tsr_context *context;
   int32_t status = tsr_enter(ctx, &context);
   if (status != TSR_OK) return status;
-  if (mode > TSR_INLINE) return tsr_fail(context, TSR_E_ARGUMENT, "submit: mode is %u; it must be 0 (queued) or 1 (inline)", mode);
+  if (mode > TSR_INLINE)
+    return tsr_fail(context, TSR_E_ARGUMENT, "submit: mode is %u; it must be 0 (queued) or 1 (inline)", mode);
   if (!ticket) return tsr_fail(context, TSR_E_ARGUMENT, "submit: no memory given for the ticket");
   return submit(context, mode, ticket);
 }
@@ -272,15 +290,6 @@ static int32_t no_ticket(tsr_context *context, const char *op, uint32_t ticket) 
 /* How a batch that has passed ended. */
 static int32_t ending(const tsr_queue *queue, uint64_t batch) {
   return queue->submitted - batch < TSR_QUEUE_BATCHES ? queue->batches[batch % TSR_QUEUE_BATCHES].status : TSR_OK;
-}
-
-static int32_t tell_ending(tsr_context *context, const char *op, uint32_t ticket, int32_t status) {
-  switch (status) {
-    case TSR_E_CANCELED: return tsr_fail(context, status, "%s: ticket %u was cancelled; its outputs are undefined", op, ticket);
-    case TSR_E_MEMORY: return tsr_fail(context, status, "%s: ticket %u ended early: no memory for workspace", op, ticket);
-    case TSR_E_DEVICE: return tsr_fail(context, status, "%s: ticket %u ended early: the device failed", op, ticket);
-    default: return status;
-  }
 }
 
 static int32_t poll_ticket(tsr_context *context, uint32_t ticket, uint32_t *done) {
@@ -310,7 +319,9 @@ static int32_t wait_ticket(tsr_context *context, uint32_t ticket, double seconds
   int32_t status = batch && over ? ending(queue, batch) : TSR_OK;
   pthread_mutex_unlock(&queue->lock);
   if (!batch) return no_ticket(context, "wait", ticket);
-  if (!over) return tsr_fail(context, TSR_E_TIMEOUT, "wait: ticket %u has not passed in %g seconds; the work goes on", ticket, seconds);
+  if (!over)
+    return tsr_fail(context, TSR_E_TIMEOUT, "wait: ticket %u has not passed in %g seconds; the work goes on", ticket,
+                    seconds);
   return tell_ending(context, "wait", ticket, status);
 }
 
@@ -327,7 +338,8 @@ int32_t tsr_poll(uint32_t ctx, uint32_t ticket, uint32_t *done) {
   tsr_context *context;
   int32_t status = tsr_visit(ctx, &context);
   if (status != TSR_OK) return status;
-  status = done ? poll_ticket(context, ticket, done) : tsr_fail(context, TSR_E_ARGUMENT, "poll: no memory given for the answer");
+  status = done ? poll_ticket(context, ticket, done)
+                : tsr_fail(context, TSR_E_ARGUMENT, "poll: no memory given for the answer");
   tsr_leave(context);
   return status;
 }
@@ -336,8 +348,9 @@ int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds) {
   tsr_context *context;
   int32_t status = tsr_visit(ctx, &context);
   if (status != TSR_OK) return status;
-  status = seconds >= 0 ? wait_ticket(context, ticket, seconds)
-                        : tsr_fail(context, TSR_E_ARGUMENT, "wait: %g seconds; give a number that is not negative", seconds);
+  status = seconds >= 0
+               ? wait_ticket(context, ticket, seconds)
+               : tsr_fail(context, TSR_E_ARGUMENT, "wait: %g seconds; give a number that is not negative", seconds);
   tsr_leave(context);
   return status;
 }
@@ -357,7 +370,8 @@ int32_t tsr_trace(uint32_t ctx, double *records, uint32_t capacity, uint32_t *co
   tsr_context *context;
   int32_t status = tsr_enter(ctx, &context);
   if (status != TSR_OK) return status;
-  if (!count || (!records && capacity)) return tsr_fail(context, TSR_E_ARGUMENT, "trace: no memory given for records or count");
+  if (!count || (!records && capacity))
+    return tsr_fail(context, TSR_E_ARGUMENT, "trace: no memory given for records or count");
   tsr_queue *queue = &context->queue;
   uint32_t n = 0;
   pthread_mutex_lock(&queue->lock);

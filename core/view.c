@@ -1,4 +1,4 @@
-/* view.c: from a descriptor to memory: bounds, reserved words, overlap; and the two copies, tsr_write and tsr_read. */
+/* view.c: from a descriptor to memory: bounds, reserved words, overlap; and the two copies: write and read. */
 #include <string.h>
 #include "internal.h"
 
@@ -9,7 +9,8 @@ size_t tsr_element_bytes(uint32_t type) {
 
 static int32_t check_words(tsr_context *context, const char *op, const char *name, const uint32_t *w) {
   if (w[TSR_VIEW_TYPE] > TSR_U32) {
-    return tsr_fail(context, TSR_E_TYPE, "%s: %s has type %u; types are 0 to %d", op, name, w[TSR_VIEW_TYPE], TSR_U32);
+    return tsr_fail(context, TSR_E_TYPE, "%s: %s has type %u; types are 0 to %d", op, name, w[TSR_VIEW_TYPE],
+                    TSR_U32);
   }
   if (w[TSR_VIEW_TRANS] > 1) {
     return tsr_fail(context, TSR_E_ARGUMENT, "%s: %s has trans %u; it must be 0 or 1", op, name, w[TSR_VIEW_TRANS]);
@@ -21,8 +22,9 @@ static int32_t check_words(tsr_context *context, const char *op, const char *nam
     return tsr_fail(context, TSR_E_ARGUMENT, "%s: %s has a batch stride or flags; they must be 0", op, name);
   }
   if (w[TSR_VIEW_LD] < w[TSR_VIEW_COLS]) {
-    return tsr_fail(context, TSR_E_BOUNDS, "%s: %s is %ux%u as stored, its leading dimension %u is less than its %u columns",
-                    op, name, w[TSR_VIEW_ROWS], w[TSR_VIEW_COLS], w[TSR_VIEW_LD], w[TSR_VIEW_COLS]);
+    return tsr_fail(context, TSR_E_BOUNDS,
+                    "%s: %s is %ux%u as stored, its leading dimension %u is less than its %u columns", op, name,
+                    w[TSR_VIEW_ROWS], w[TSR_VIEW_COLS], w[TSR_VIEW_LD], w[TSR_VIEW_COLS]);
   }
   return TSR_OK;
 }
@@ -52,7 +54,8 @@ int32_t tsr_resolve(tsr_context *context, const char *op, const char *name, cons
   }
   view->data = slot->base + offset * size;
   if ((uintptr_t)view->data % (view->type == TSR_F64 ? sizeof(double) : sizeof(float)) != 0) {
-    return tsr_fail(context, TSR_E_ARGUMENT, "%s: %s holds float64 numbers at an address that is no multiple of 8", op, name);
+    return tsr_fail(context, TSR_E_ARGUMENT, "%s: %s holds float64 numbers at an address that is no multiple of 8",
+                    op, name);
   }
   return TSR_OK;
 }
@@ -74,7 +77,8 @@ static span span_of(const tsr_view *v) {
 
 static uintptr_t end_of(const span *s) { return s->start + (s->rows - 1) * s->pitch + s->width; }
 
-/* Two blocks of one matrix, a not behind b: their distance is q rows and r bytes, and b may run over the end of a row of a. */
+/* Two blocks of one matrix, a not behind b: their distance is q rows and r bytes, and b may run over the end of a row
+ * of a. */
 static bool rectangles_overlap(const span *a, const span *b) {
   size_t q = (b->start - a->start) / a->pitch, r = (b->start - a->start) % a->pitch;
   return (q < a->rows && r < a->width) || (q + 1 < a->rows && r + b->width > a->pitch);
@@ -101,13 +105,15 @@ bool tsr_overlap(const tsr_view *x, const tsr_view *y) {
     b = t;
   }
   if (end_of(&a) <= b.start) return false;
-  if (a.rows == 1 || b.rows == 1 || a.pitch != b.pitch) return a.rows <= b.rows ? rows_overlap(&a, &b) : rows_overlap(&b, &a);
+  if (a.rows == 1 || b.rows == 1 || a.pitch != b.pitch)
+    return a.rows <= b.rows ? rows_overlap(&a, &b) : rows_overlap(&b, &a);
   return rectangles_overlap(&a, &b);
 }
 
 /* ---- copies ---- */
 
-static int32_t begin_copy(uint32_t ctx, const char *op, const uint32_t *A, const void *memory, uint32_t ld, tsr_view *view) {
+static int32_t begin_copy(uint32_t ctx, const char *op, const uint32_t *A, const void *memory, uint32_t ld,
+                          tsr_view *view) {
   tsr_context *context;
   int32_t status = tsr_enter(ctx, &context);
   if (status != TSR_OK) return status;
@@ -115,9 +121,11 @@ static int32_t begin_copy(uint32_t ctx, const char *op, const uint32_t *A, const
   if (status != TSR_OK) return status;
   if (view->trans) return tsr_fail(context, TSR_E_ARGUMENT, "%s: A must not be transposed", op);
   if (ld < view->cols) {
-    return tsr_fail(context, TSR_E_BOUNDS, "%s: the leading dimension %u is less than the %zu columns of A", op, ld, view->cols);
+    return tsr_fail(context, TSR_E_BOUNDS, "%s: the leading dimension %u is less than the %zu columns of A", op, ld,
+                    view->cols);
   }
-  if (!memory && view->data) return tsr_fail(context, TSR_E_ARGUMENT, "%s: no memory given for A (a detached array?)", op);
+  if (!memory && view->data)
+    return tsr_fail(context, TSR_E_ARGUMENT, "%s: no memory given for A (a detached array?)", op);
   tsr_queue_idle(&context->queue);
   return TSR_OK;
 }

@@ -1,5 +1,5 @@
-/* elementwise.c: laset, geadd, colstat, scale and rand by blocks of the stored matrix. The blocks are independent and every element is
- * computed as in the reference, so the bits do not depend on the number of threads. */
+/* elementwise.c: laset, geadd, colstat, scale and rand by blocks of the stored matrix. The blocks are independent and
+ * every element is computed as in the reference, so the bits do not depend on the number of threads. */
 #include "elementwise.h"
 #include <math.h>
 #include <string.h>
@@ -35,12 +35,14 @@ static void run_block(void *context, size_t index, uint32_t worker) {
   const grid *g = context;
   (void)worker;
   if (tsr_canceled(g->run)) return;
-  size_t across = parts(g->cols, g->block_cols), i = index / across * g->block_rows, j = index % across * g->block_cols;
+  size_t across = parts(g->cols, g->block_cols), i = index / across * g->block_rows,
+         j = index % across * g->block_cols;
   g->task(g->op, g->data, (block){i, smaller(i + g->block_rows, g->rows), j, smaller(j + g->block_cols, g->cols)});
 }
 
 /* Calls the task for each block of v, blocks at most so many columns wide. */
-static void over_blocks(tsr_run *run, const tsr_op *op, const tsr_view *v, size_t widest, block_task task, const void *data) {
+static void over_blocks(tsr_run *run, const tsr_op *op, const tsr_view *v, size_t widest, block_task task,
+                        const void *data) {
   run->tile = TSR_TILE_SMALL;
   if (v->rows == 0 || v->cols == 0) return;
   grid g = {run, op, data, task, v->rows, v->cols, 0, smaller(v->cols, widest)};
@@ -177,7 +179,8 @@ static void rand_block(const tsr_op *op, const void *data, block b) {
     float *row = (float *)A->data + i * A->ld;
     for (size_t j = b.j0; j < b.j1; j++) {
       size_t r = A->trans ? j : i, c = A->trans ? i : j;
-      if (A->trans || j % 4 == 0) tsr_philox((const uint32_t[]){(uint32_t)r, (uint32_t)(c / 4), op->flags, 0}, op->seed, words);
+      if (A->trans || j % 4 == 0)
+        tsr_philox((const uint32_t[]){(uint32_t)r, (uint32_t)(c / 4), op->flags, 0}, op->seed, words);
       row[j] = number_of(op->flags, words[c % 4]);
     }
   }
@@ -195,7 +198,7 @@ enum { STRIP = 1024 };
 /* Bits of |x|: they order as the numbers do, with NaN above Inf, so that maxima are exact in any order. */
 static const int32_t INFINITE = 0x7F800000;
 
-/* Largest bits of each column, by pieces: strips of columns times groups of rows, each group with maxima of its own. */
+/* Largest bits of each column, by pieces: strips of columns times groups of rows, each with maxima of its own. */
 typedef struct {
   const tsr_run *run;
   const tsr_view *A;
@@ -227,7 +230,8 @@ static void stat_piece(void *context, size_t index, uint32_t worker) {
   size_t i0 = c->m * group / c->groups, i1 = c->m * (group + 1) / c->groups;
   int32_t *largest = c->largest + group * c->n;
   if (A->trans) {
-    for (size_t j = j0; j < j1 && !tsr_canceled(c->run); j++) largest[j] = stat_column(data + j * A->ld + i0, i1 - i0, largest[j]);
+    for (size_t j = j0; j < j1 && !tsr_canceled(c->run); j++)
+      largest[j] = stat_column(data + j * A->ld + i0, i1 - i0, largest[j]);
   } else {
     for (size_t i = i0; i < i1 && !tsr_canceled(c->run); i++) stat_row(data + i * A->ld + j0, j1 - j0, largest + j0);
   }

@@ -1,5 +1,5 @@
-/* fast.h: the fast CPU operations. Each takes a validated operation, sets run->tile to the way it went, and returns TSR_OK or
- * TSR_E_MEMORY. When *run->canceled becomes non-zero it returns early with TSR_OK and undefined outputs. */
+/* fast.h: the fast CPU operations. Each takes a validated operation, sets run->tile to the way it went, and returns
+ * TSR_OK or TSR_E_MEMORY. When *run->canceled becomes non-zero it returns early with TSR_OK and undefined outputs. */
 #ifndef TSR_FAST_H
 #define TSR_FAST_H
 #include "../core/core.h"

@@ -1,16 +1,19 @@
 /* gemm.c: the matrix product and its symmetric form: reads the operation, and chooses the way by shape. */
 #include "gemm.h"
 #include "fast.h"
+#include "pool.h"
 #include <float.h>
 #include <math.h>
 
 enum {
-  SMALL_SIDE = 320,        /* longest side of a product done in place with B as it is, */
-  SMALL_WORK = 160,        /* its cube is the most multiply-adds; */
-  TINY_WORK = 72,          /* below this cube whatever the sides */
-  SKINNY = 160,            /* most columns of V in A*V, and of both in A'B */
-  SPLIT_MIN = 1024,        /* shortest K worth splitting */
-  BLOCK = 256                 /* of K: a panel of B fits the first-level cache */
+  SMALL_SIDE = 320, /* longest side of a product done in place with B as it is, */
+  SMALL_WORK = 160, /* its cube is the most multiply-adds; */
+  TINY_WORK = 72,   /* below this cube whatever the sides */
+  SKINNY = 160,     /* most columns of V in A*V, and of both in A'B */
+  SPLIT_MIN = 512,  /* shortest K of A'B, */
+  SPLIT_RATIO = 16, /* also in terms of the shorter side of C */
+  BLOCK = 256,      /* of K: a panel of B fits the first-level cache */
+  SCALE_ROWS = 32, SCALE_COLUMNS = 256
 };
 
 const tsr_kernels *tsr_kernels_of(uint32_t isa) {
@@ -29,10 +32,13 @@ uint32_t tsr_fast_chain(uint32_t isa) {
 /* Scalars that float32 holds to full precision. */
 static bool fits_float(double x) { return x == 0 || !isfinite(x) || (fabs(x) >= FLT_MIN && fabs(x) <= FLT_MAX); }
 
-/* What a product may see of roundings, in units of u, is chain + ceil(log2(ceil(K/chain))) + 2.
- * chain 32    A block of at most 8 chains sees 32 + 3. More blocks are added in float64, which rounds once, at the end.
- * default     Blocks are added to C one after the other: their size, one for each, and one for alpha as float. The fewest blocks that
- *             stay within the bound are taken; where no number does, which is from K = 17000 on, blocks are added in float64. */
+/* A term may see chain + ceil(log2(ceil(K/chain))) + 2 roundings.
+ *
+ * chain 32: in a block of at most 8 chains it sees 32 + 3. More blocks are added in float64, which rounds once more.
+ *
+ * Default: blocks are added to C one after the other, so a term sees the size of its block, one for each block, and
+ * one for alpha as float. The fewest blocks that keep the bound are taken; where no number of them does, which is
+ * from K = 17000 on, they are added in float64. */
 tsr_blocks tsr_blocks_of(const tsr_product *g) {
   bool fits = fits_float(g->alpha) && fits_float(g->beta);
   size_t least = tsr_parts(g->k, BLOCK);
@@ -67,26 +73,40 @@ static uint32_t choose(const tsr_product *g) {
     if (work <= pow(TINY_WORK, 3) || (longest <= SMALL_SIDE && work <= pow(SMALL_WORK, 3))) return TSR_TILE_SMALL;
     if (!g->a.trans && n <= SKINNY && m >= 2 * n && m >= 256) return TSR_TILE_TALL;
   }
-  if (k >= SPLIT_MIN && tsr_min(m, n) <= SKINNY && k >= 2 * tsr_min(m, n)) return TSR_TILE_INNER;
+  if (k >= SPLIT_MIN && tsr_min(m, n) <= SKINNY && k >= SPLIT_RATIO * tsr_min(m, n)) return TSR_TILE_INNER;
   return TSR_TILE_PACKED;
 }
 
-/* C = beta D. */
-static void scale_target(const tsr_product *g) {
-  static const double zeros[256];
-  bool same = g->d.p == g->c.p && g->beta == 1;
-  tsr_product h = *g;
-  h.alpha = 0;
-  for (size_t i = 0; i < g->m && !same; i++) {
-    for (size_t j = 0; j < g->n; j += 256) tsr_merge(&h, g->beta, i, j, 1, tsr_min(256, g->n - j), zeros, 256);
+typedef struct {
+  const tsr_run *run;
+  tsr_product g;
+} scaling;
+
+/* Some rows of C = beta D. */
+static void scale_rows(void *context, size_t chunk, uint32_t worker) {
+  static const double zeros[SCALE_COLUMNS];
+  const scaling *s = context;
+  size_t end = tsr_min(s->g.m, (chunk + 1) * SCALE_ROWS);
+  (void)worker;
+  for (size_t i = chunk * SCALE_ROWS; i < end && !tsr_stopped(s->run); i++) {
+    for (size_t j = 0; j < s->g.n; j += SCALE_COLUMNS) {
+      tsr_merge(&s->g, s->g.beta, i, j, 1, tsr_min(SCALE_COLUMNS, s->g.n - j), zeros, SCALE_COLUMNS);
+    }
   }
+}
+
+static void scale_target(tsr_run *run, const tsr_product *g) {
+  if (g->beta == 1 && g->c.p == g->d.p) return;
+  scaling s = {run, *g};
+  s.g.alpha = 0;
+  tsr_pool_run(run->pool, tsr_parts(g->m, SCALE_ROWS), scale_rows, &s);
 }
 
 int32_t tsr_multiply(tsr_run *run, const tsr_product *g, uint32_t tile) {
   run->tile = applies(g, tile) ? tile : choose(g);
   if (g->m == 0 || g->n == 0) return TSR_OK;
   if (g->k == 0 || g->alpha == 0) {
-    scale_target(g);
+    scale_target(run, g);
     return TSR_OK;
   }
   switch (run->tile) {
@@ -105,9 +125,16 @@ static tsr_operand flip(tsr_operand a) {
 
 int32_t tsr_fast_gemm(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0], *B = &op->v[1], *C = &op->v[2];
-  tsr_product g = {
-      .m = tsr_rows_of(C), .n = tsr_cols_of(C), .k = tsr_cols_of(A), .alpha = op->alpha, .beta = op->beta,
-      .a = tsr_operand_of(A), .b = tsr_operand_of(B), .c = tsr_target_of(C), .chain = op->chain, .wide = C->type == TSR_F64};
+  tsr_product g = {.m = tsr_rows_of(C),
+                   .n = tsr_cols_of(C),
+                   .k = tsr_cols_of(A),
+                   .alpha = op->alpha,
+                   .beta = op->beta,
+                   .a = tsr_operand_of(A),
+                   .b = tsr_operand_of(B),
+                   .c = tsr_target_of(C),
+                   .chain = op->chain,
+                   .wide = C->type == TSR_F64};
   if (C->trans) { /* C' = B'A' has rows along memory */
     tsr_operand a = g.a;
     g.a = flip(g.b);
@@ -123,9 +150,16 @@ int32_t tsr_fast_gemm(tsr_run *run, const tsr_op *op) {
 
 int32_t tsr_fast_syrk(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0], *C = &op->v[1];
-  tsr_product g = {
-      .m = C->rows, .n = C->rows, .k = tsr_cols_of(A), .alpha = op->alpha, .beta = op->beta, .a = tsr_operand_of(A),
-      .c = {C->data, C->ld, 1, C->type == TSR_F64}, .uplo = op->flags, .chain = op->chain, .wide = C->type == TSR_F64};
+  tsr_product g = {.m = C->rows,
+                   .n = C->rows,
+                   .k = tsr_cols_of(A),
+                   .alpha = op->alpha,
+                   .beta = op->beta,
+                   .a = tsr_operand_of(A),
+                   .c = {C->data, C->ld, 1, C->type == TSR_F64},
+                   .uplo = op->flags,
+                   .chain = op->chain,
+                   .wide = C->type == TSR_F64};
   g.b = flip(g.a);
   g.d = g.c;
   return tsr_multiply(run, &g, op->tile);

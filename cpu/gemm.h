@@ -1,14 +1,15 @@
-/* gemm.h: what the parts of the fast matrix product share: the product to compute, the kernels of an instruction set, and the
- * ways through a product. */
+/* gemm.h: what the parts of the fast matrix product share: the product to compute, the kernels of an instruction set,
+ * and the ways through a product. */
 #ifndef TSR_GEMM_H
 #define TSR_GEMM_H
 #include "../core/core.h"
 
 /* ---- kernels of one instruction set ---- */
 
-/* One tile of C = alpha A B + beta C with at most `mr` rows and exactly nr (or nr/2) columns. Row t of B is a vector; elements of A are
- * broadcast: a[i*lda + t] when A lies by rows, a[t*lda + i] when it lies by columns or in a packed panel (lda = mr).
- * Sums run in chains of `chain` products, folded pairwise; at most TSR_CHAINS of them. beta = 0 does not read C. */
+/* One tile of C = alpha A B + beta C with at most `mr` rows and exactly nr (or nr/2) columns. Row t of B is a vector;
+ * elements of A are broadcast: a[i*lda + t] when A lies by rows, a[t*lda + i] when it lies by columns or in a packed
+ * panel (lda = mr). Sums run in chains of `chain` products, folded pairwise; at most TSR_CHAINS of them. beta = 0
+ * does not read C. */
 typedef struct {
   size_t k, chain;
   const float *a;
@@ -28,9 +29,9 @@ typedef void (*tsr_tile_kernel)(const tsr_tile *tile);
 /* acc[i*nr64 + j] += A B over k steps; A packed mr64 wide, B packed nr64 wide. */
 typedef void (*tsr_tile64_kernel)(size_t k, const double *a, const double *b, double *acc);
 
-/* Copies `width` lines of k elements into panels of w lines: element t of line l goes to to[l/w*panel + t*w + l%w]. It is found at
- * from[t*ld + l], or at from[l*ld + t] with `transpose`. The last panel is filled up with zeros. What lies behind the k*w elements of
- * a panel is overwritten, less than TSR_PACK_SLACK of it. */
+/* Copies `width` lines of k elements into panels of w lines: element t of line l goes to to[l/w*panel + t*w + l%w].
+ * It is found at from[t*ld + l], or at from[l*ld + t] with `transpose`. The last panel is filled up with zeros. What
+ * lies behind the k*w elements of a panel is overwritten, less than TSR_PACK_SLACK of it. */
 typedef struct {
   size_t w, panel, width, k;
   const float *from;
@@ -38,8 +39,9 @@ typedef struct {
   bool transpose;
 } tsr_pack;
 
-/* A triangle T of at most mr unknowns and a panel of right-hand sides nr wide: row r of them at x[r*step], element (r,s) of T, s <= r, at
- * t[r*row + s*col]. A system that is solved backwards is given from its end, with negative strides. */
+/* A triangle T of at most mr unknowns and a panel of right-hand sides nr wide: row r of them at x[r*step], element
+ * (r,s) of T, s <= r, at t[r*row + s*col]. A system that is solved backwards is given from its end, with negative
+ * strides. */
 typedef struct {
   size_t rows;
   const float *t;
@@ -55,9 +57,9 @@ typedef struct {
   const tsr_tile64_kernel *tile64;   /* by the number of rows */
   void (*pack)(const tsr_pack *pack, float *to);
   void (*pack64)(const tsr_pack *pack, double *to);
-  /* The way back from a panel nr wide, transposing: element t of line l, panel[t*nr + l], goes to to[l*ld + t], for l < width, t < k. */
+  /* The way back from a panel nr wide, transposing: panel[t*nr + l] goes to to[l*ld + t], for l < width and t < k. */
   void (*unpack)(size_t width, size_t k, const float *panel, float *to, size_t ld);
-  void (*substitute)(const tsr_corner *corner); /* X = inv(T) X */
+  void (*substitute)(const tsr_corner *corner);                    /* X = inv(T) X */
   void (*fold)(size_t n, const float *from, double *to, bool add); /* to = from, or to += from */
   /* y[r] = A(r,:) x for r < rows <= 4; at most TSR_DOT_STEPS * chain elements, in 16 chains folded pairwise. */
   void (*dots)(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
@@ -86,7 +88,8 @@ typedef struct {
   bool wide;
 } tsr_target;
 
-/* C = alpha A B + beta D, C m x n; D is C except in a residual. uplo other than FULL: only that triangle of C is computed. */
+/* C = alpha A B + beta D, C m x n; D is C except in a residual. uplo other than FULL: only that triangle of C is
+ * computed. */
 typedef struct {
   size_t m, n, k;
   double alpha, beta;
@@ -108,7 +111,8 @@ static inline const float *tsr_operand_at(const tsr_operand *a, size_t i, size_t
 /* Computes it the way `tile` says, or the default way where that one does not apply; run->tile tells. */
 int32_t tsr_multiply(tsr_run *run, const tsr_product *g, uint32_t tile);
 
-/* The ways. Each needs m, n, k > 0; where others are named in gemm.c's choice, more. */
+/* The ways, for m, n, k > 0. INNER takes every product; PACKED all with float32 sums; in place those of them without a
+ * triangle; GEMV those of one row or one column. */
 int32_t tsr_gemm_packed(tsr_run *run, const tsr_product *g);
 int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g);
 int32_t tsr_gemm_inner(tsr_run *run, const tsr_product *g);
@@ -123,10 +127,13 @@ typedef struct {
 } tsr_blocks;
 tsr_blocks tsr_blocks_of(const tsr_product *g);
 
-/* Writes C(row.., col..) = alpha tile + beta D for a tile of sums (rows of `ld` numbers), each element rounded once, only inside the
- * triangle. beta is given apart, because it is 1 for all blocks of K but the first. The float form widens first. */
-void tsr_merge(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols, const double *tile, size_t ld);
-void tsr_merge32(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols, const float *tile, size_t ld);
+/* Writes C(row.., col..) = alpha tile + beta D for a tile of sums (rows of `ld` numbers), each element rounded once,
+ * only inside the triangle. beta is given apart, because it is 1 for all blocks of K but the first. The float form
+ * widens first. */
+void tsr_merge(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
+               const double *tile, size_t ld);
+void tsr_merge32(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
+                 const float *tile, size_t ld);
 
 /* Whether the block touches the triangle, or lies wholly inside it. */
 bool tsr_touches(uint32_t uplo, size_t row, size_t col, size_t rows, size_t cols);
@@ -136,6 +143,8 @@ static inline size_t tsr_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t tsr_max(size_t a, size_t b) { return a > b ? a : b; }
 static inline size_t tsr_parts(size_t n, size_t size) { return (n + size - 1) / size; }
 static inline size_t tsr_round_up(size_t n, size_t unit) { return tsr_parts(n, unit) * unit; }
-static inline bool tsr_stopped(const tsr_run *run) { return atomic_load_explicit(run->canceled, memory_order_relaxed) != 0; }
+static inline bool tsr_stopped(const tsr_run *run) {
+  return atomic_load_explicit(run->canceled, memory_order_relaxed) != 0;
+}
 
 #endif

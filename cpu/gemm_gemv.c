@@ -1,14 +1,15 @@
-/* gemm_gemv.c: products with one row or one column, which are a matrix M times a vector x: by inner products where the rows of M lie
- * along memory, else by sums of its columns. Short chains in float32, the rest in float64. */
+/* gemm_gemv.c: products with one row or one column, which are a matrix M times a vector x: by inner products where
+ * the rows of M lie along memory, else by sums of its columns. Short chains in float32, the rest in float64. */
 #include "gemm.h"
 #include "pool.h"
 
 enum {
-  CHAIN = 128,                               /* of an inner product, in each lane: 128 + 4 <= 256 */
-  BLOCK = 192,                               /* columns of M summed in float32 */
-  ROWS = 64, STRIP = 1024,                   /* of y in a chunk; STRIP floats fill a small part of the first-level cache */
-  CHUNK_WORK = 1 << 16,                      /* elements of M worth a chunk */
-  PARTS_MAX = 16, PART_MIN = 512, CHUNKS = 16
+  CHAIN = 128, /* of an inner product, in each lane: 128 + 4 <= 256 */
+  BLOCK = 192, /* columns of M summed in float32 */
+  STRIP = 1024,         /* of y in a chunk: it stays in the first-level cache */
+  CHUNK_WORK = 1 << 16, /* elements of M worth a chunk */
+  CHUNKS = 16,          /* wanted, by cutting K into parts where y is short */
+  PARTS_MAX = 16, PART_MIN = 512
 };
 
 typedef struct {
@@ -48,7 +49,8 @@ static void inner_products(void *context, size_t chunk, uint32_t worker) {
 
 static void sum_columns(void *context, size_t chunk, uint32_t worker) {
   gemv *p = context;
-  size_t strip = chunk % p->strips, part = chunk / p->strips, first = strip * STRIP, n = tsr_min(STRIP, p->rows - first);
+  size_t strip = chunk % p->strips, part = chunk / p->strips, first = strip * STRIP,
+         n = tsr_min(STRIP, p->rows - first);
   size_t begin = part * p->part, end = tsr_min(p->k, begin + p->part);
   float z[STRIP];
   (void)worker;
@@ -72,7 +74,8 @@ static void add_parts(void *context, size_t strip, uint32_t worker) {
 int32_t tsr_gemm_gemv(tsr_run *run, const tsr_product *g) {
   bool column = g->n == 1;
   const tsr_operand *M = column ? &g->a : &g->b, *x = column ? &g->b : &g->a;
-  gemv p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa), .m = M->p, .ld = M->ld, .k = g->k, .rows = column ? g->m : g->n};
+  gemv p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa), .m = M->p, .ld = M->ld, .k = g->k};
+  p.rows = column ? g->m : g->n;
   bool rows_lie = M->trans != column;
   size_t stride = x->trans == column ? 1 : x->ld;
   p.strips = tsr_parts(p.rows, STRIP);
@@ -92,7 +95,7 @@ int32_t tsr_gemm_gemv(tsr_run *run, const tsr_product *g) {
   }
   if (rows_lie) {
     p.chain = g->chain == 32 ? 32 : CHAIN;
-    p.chunk_rows = tsr_round_up(tsr_max(1, tsr_min(p.rows, CHUNK_WORK / p.k)), ROWS / 16);
+    p.chunk_rows = tsr_round_up(tsr_max(1, tsr_min(p.rows, CHUNK_WORK / p.k)), TSR_DOT_ROWS);
     tsr_pool_run(run->pool, tsr_parts(p.rows, p.chunk_rows), inner_products, &p);
     return TSR_OK;
   }

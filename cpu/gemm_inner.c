@@ -1,27 +1,29 @@
-/* gemm_inner.c: products with a long K and a small C, and all products with float64 sums. C is cut into blocks and K into parts; each
- * (block, part) is a chunk of work with packed operands of its own, and the parts are added in their order. */
+/* gemm_inner.c: products with a long K and a small C, and all products with float64 sums. C is cut into blocks and K
+ * into parts; each (block, part) is a chunk of work with packed operands of its own, and the parts are added in their
+ * order. */
 #include "gemm.h"
 #include "pool.h"
 #include <string.h>
 
 enum {
-  STEPS = 128,            /* of K packed at a time */
-  SUMS_MAX = 64,          /* of those added in float32: chains <= 128 + 64; the rest in float64 */
-  ROWS = 160,             /* most of a block of C, */
-  BLOCK_BYTES = 1 << 18,  /* and most that its sums and the block of B take: they stay in the second-level cache */
-  PARTS_MAX = 16, PART_MIN = 2048, CHUNKS = 64  /* parts of K: few enough that adding them costs nothing */
+  STEPS = 128,           /* of K packed at a time */
+  SUMS_MAX = 64,         /* of those added in float32: chains <= 128 + 64; the rest in float64 */
+  ROWS = 160,            /* most of a block of C, */
+  BLOCK_BYTES = 1 << 18, /* and most that its sums and the block of B take: they stay in the second-level cache */
+  CHUNKS = 64,           /* wanted, by cutting K into parts where there are fewer blocks; */
+  PARTS_MAX = 16, PART_MIN = 2048 /* few and long, so that adding them costs nothing */
 };
 
 typedef struct {
   tsr_run *run;
   tsr_product g; /* with C' = B'A' instead where C has more rows than columns */
   const tsr_kernels *kernels;
-  size_t mr, nr, element;                  /* tile; bytes of a packed number */
+  size_t mr, nr, element; /* tile; bytes of a packed number */
   size_t row_blocks, col_blocks, parts, part;
   size_t row_tiles, col_tiles, panel_a, panel_b; /* of the largest block */
-  char *a, *b;                             /* packed operands, for each thread */
-  float *sums32;                           /* for each thread */
-  double *sums;                            /* by tiles: for each thread, or with several parts for each chunk */
+  char *a, *b;                                   /* packed operands, for each thread */
+  float *sums32;                                 /* for each thread */
+  double *sums;                                  /* by tiles: for each thread, or with several parts for each chunk */
 } inner;
 
 /* One block of C: its rows and columns, and whether it has anything of the triangle. */
@@ -48,15 +50,21 @@ static block block_of(const inner *p, size_t index) {
 /* Rows of a block are cut evenly into tiles: first row of a tile. */
 static size_t tile_row(const block *b, size_t tile) { return b->rows * tile / b->row_tiles; }
 
-static void pack(const inner *p, const tsr_operand *x, bool rows, size_t line, size_t lines, size_t t0, size_t steps, size_t w,
-                 size_t panel, char *to) {
-  tsr_pack pack = {.w = w, .panel = panel, .width = lines, .k = steps, .from = rows ? tsr_operand_at(x, line, t0) : tsr_operand_at(x, t0, line),
-                   .ld = x->ld, .transpose = x->trans != rows};
+static void pack(const inner *p, const tsr_operand *x, bool rows, size_t line, size_t lines, size_t t0, size_t steps,
+                 size_t w, size_t panel, char *to) {
+  tsr_pack pack = {.w = w,
+                   .panel = panel,
+                   .width = lines,
+                   .k = steps,
+                   .from = rows ? tsr_operand_at(x, line, t0) : tsr_operand_at(x, t0, line),
+                   .ld = x->ld,
+                   .transpose = x->trans != rows};
   if (p->g.wide) p->kernels->pack64(&pack, (double *)to);
   else p->kernels->pack(&pack, (float *)to);
 }
 
-/* Aims the prefetches of one of `calls` kernels at its share of the rows of B that are packed next, in the order of memory. */
+/* Aims the prefetches of one of `calls` kernels at its share of the rows of B that are packed next, in the order of
+ * memory. */
 static void look_ahead(const inner *p, const block *b, size_t t, size_t call, size_t calls, tsr_tile *tile) {
   size_t pieces = tsr_max(1, calls / STEPS), row = t + call / pieces, bytes = b->cols * sizeof(float) / pieces;
   if (p->g.b.trans || row >= p->g.k) return;
@@ -65,8 +73,8 @@ static void look_ahead(const inner *p, const block *b, size_t t, size_t call, si
 }
 
 /* Adds the products of K from t on to all tiles of the block. */
-static void multiply_tiles(const inner *p, const block *b, size_t t, size_t steps, char *a, char *bb, float *sums32, double *sums,
-                           bool fresh) {
+static void multiply_tiles(const inner *p, const block *b, size_t t, size_t steps, char *a, char *bb, float *sums32,
+                           double *sums, bool fresh) {
   size_t size = p->mr * p->nr, call = 0;
   for (size_t c = 0; c < b->col_tiles; c++) {
     size_t cols = tsr_min(p->nr, b->cols - c * p->nr);
@@ -78,8 +86,17 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
         p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, sums + at);
         continue;
       }
-      tsr_tile tile = {.k = steps, .chain = p->g.chain == 32 ? 32 : TSR_CHAIN_DEFAULT, .a = (float *)ap, .lda = p->mr,
-                    .b = (float *)bp, .ldb = p->nr, .c = sums32 + at, .ldc = p->nr, .alpha = 1, .beta = fresh ? 0 : 1, .ahead = ap};
+      tsr_tile tile = {.k = steps,
+                       .chain = p->g.chain == 32 ? 32 : TSR_CHAIN_DEFAULT,
+                       .a = (float *)ap,
+                       .lda = p->mr,
+                       .b = (float *)bp,
+                       .ldb = p->nr,
+                       .c = sums32 + at,
+                       .ldc = p->nr,
+                       .alpha = 1,
+                       .beta = fresh ? 0 : 1,
+                       .ahead = ap};
       look_ahead(p, b, t + STEPS, call++, b->row_tiles * b->col_tiles, &tile);
       p->kernels->tile[0][cols <= p->nr / 2][rows](&tile);
     }
@@ -102,7 +119,8 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   size_t n = sums_of_block(p), t = chunk % p->parts * p->part, end = tsr_min(p->g.k, t + p->part), added = 0;
   double *sums = p->sums + (p->parts > 1 ? chunk : worker) * n;
   float *sums32 = p->sums32 + worker * n;
-  char *a = p->a + worker * p->row_tiles * p->panel_a * p->element, *bb = p->b + worker * p->col_tiles * p->panel_b * p->element;
+  char *a = p->a + worker * p->row_tiles * p->panel_a * p->element,
+       *bb = p->b + worker * p->col_tiles * p->panel_b * p->element;
   size_t most = p->g.chain == 32 ? 1 : SUMS_MAX;
   bool folded = false;
   if (p->g.wide) memset(sums, 0, n * sizeof(double));

@@ -1,13 +1,14 @@
-/* gemm_inplace.c: products that leave A where it is: small ones (SMALL), and a tall A times a matrix of few columns (TALL), where
- * packing A would cost as much as multiplying it. B is packed once as a whole, or stays in place too. */
+/* gemm_inplace.c: products that leave A where it is: small ones (SMALL), and a tall A times a matrix of few columns
+ * (TALL), where packing A would cost as much as multiplying it. B is packed once as a whole, or stays in place too.
+ */
 #include "gemm.h"
 #include "pool.h"
 
 enum {
-  STRIP_TILES = 4,      /* tiles of rows that share the passes over B */
-  CHUNK_STRIPS = 16,    /* strips in a chunk of a tall A */
-  INLINE_WORK = 200000, /* multiply-adds below which threads are not worth waking */
-  PACK_ROWS = 12, PACK_K = 96 /* a B in place pays only for few rows of A, or few of its own */
+  STRIP_TILES = 4,       /* tiles of rows that share the passes over B */
+  CHUNK_STRIPS = 16,     /* strips in a chunk of a tall A */
+  INLINE_WORK = 1000000, /* multiply-adds below which threads are not worth waking */
+  PACK_ROWS = 12, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
 };
 
 typedef struct {
@@ -24,21 +25,36 @@ static void pack_block(void *context, size_t block, uint32_t worker) {
   inplace *p = context;
   size_t t0 = block * p->blocks.size;
   (void)worker;
-  tsr_pack pack = {.w = p->kernels->nr, .panel = p->panel, .width = p->g->n, .k = tsr_min(p->blocks.size, p->g->k - t0),
-                   .from = tsr_operand_at(&p->g->b, t0, 0), .ld = p->g->b.ld, .transpose = p->g->b.trans};
+  tsr_pack pack = {.w = p->kernels->nr,
+                   .panel = p->panel,
+                   .width = p->g->n,
+                   .k = tsr_min(p->blocks.size, p->g->k - t0),
+                   .from = tsr_operand_at(&p->g->b, t0, 0),
+                   .ld = p->g->b.ld,
+                   .transpose = p->g->b.trans};
   p->kernels->pack(&pack, p->b + block * p->panels * p->panel);
 }
 
 /* Rows [i, i + rows) of C, one panel wide, one block of K. */
-static void tile(const inplace *p, size_t i, size_t rows, size_t panel, size_t t0, double *sum, const char *ahead, size_t stride) {
+static void tile(const inplace *p, size_t i, size_t rows, size_t panel, size_t t0, double *sum, const char *ahead,
+                 size_t stride) {
   const tsr_product *g = p->g;
-  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col), steps = tsr_min(p->blocks.size, g->k - t0);
+  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col),
+         steps = tsr_min(p->blocks.size, g->k - t0);
   size_t narrow = cols <= nr / 2 && sum == NULL;
   bool whole = cols == (narrow ? nr / 2 : nr);
   double beta = t0 == 0 ? g->beta : 1;
   float buffer[TSR_TILE_SIZE_MAX];
-  tsr_tile t = {.k = steps, .chain = p->blocks.chain, .a = tsr_operand_at(&g->a, i, t0), .lda = g->a.ld, .c = buffer, .ldc = nr,
-                .alpha = 1, .beta = 0, .ahead = ahead, .stride = stride};
+  tsr_tile t = {.k = steps,
+                .chain = p->blocks.chain,
+                .a = tsr_operand_at(&g->a, i, t0),
+                .lda = g->a.ld,
+                .c = buffer,
+                .ldc = nr,
+                .alpha = 1,
+                .beta = 0,
+                .ahead = ahead,
+                .stride = stride};
   t.b = p->b != NULL ? p->b + (t0 / p->blocks.size * p->panels + panel) * p->panel : tsr_operand_at(&g->b, t0, col);
   t.ldb = p->b != NULL ? nr : g->b.ld;
   if (whole && sum == NULL) {
@@ -56,7 +72,8 @@ static void tile(const inplace *p, size_t i, size_t rows, size_t panel, size_t t
   }
 }
 
-/* Rows [first, end) of C: all blocks of K, all panels. While they are computed the rows behind them are fetched, where they lie close. */
+/* Rows [first, end) of C: all blocks of K, all panels. While they are computed the rows behind them are fetched,
+ * where they lie close. */
 static void strip(const inplace *p, size_t first, size_t end, double *sums) {
   const tsr_product *g = p->g;
   size_t mr = p->kernels->mr, tiles = tsr_parts(end - first, mr);
@@ -77,13 +94,14 @@ static void strip(const inplace *p, size_t first, size_t end, double *sums) {
 
 static void multiply(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
-  size_t rows = STRIP_TILES * p->kernels->mr, first = chunk * p->chunk_rows, end = tsr_min(p->g->m, first + p->chunk_rows);
+  size_t rows = STRIP_TILES * p->kernels->mr, first = chunk * p->chunk_rows,
+         end = tsr_min(p->g->m, first + p->chunk_rows);
   double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
   for (size_t i = first; i < end && !tsr_stopped(p->run); i += rows) strip(p, i, tsr_min(end, i + rows), sums);
 }
 
-/* B can stay when it consists of whole panels along memory, half a one being whole where C takes the sums. A row of B apart by a multiple of 512 bytes shares few cache sets with the
- * others, so longer ones are packed. */
+/* B can stay when it consists of whole panels along memory, half a one being whole where C takes the sums. A row of B
+ * apart by a multiple of 512 bytes shares few cache sets with the others, so longer ones are packed. */
 static bool pack_needed(const inplace *p) {
   const tsr_product *g = p->g;
   if (g->b.trans || p->blocks.wide || g->n % (p->kernels->nr / 2) != 0) return true;
@@ -104,14 +122,10 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
     if (sums > 0) p.sums = memory;
     if (floats > 0) p.b = (float *)(memory + sums);
   }
-  if (pack && (small || p.blocks.count == 1)) {
-    for (size_t block = 0; block < p.blocks.count; block++) pack_block(&p, block, 0);
-  } else if (pack) {
-    tsr_pool_run(run->pool, p.blocks.count, pack_block, &p);
-  }
+  for (size_t block = 0; pack && small && block < p.blocks.count; block++) pack_block(&p, block, 0);
+  if (pack && !small) tsr_pool_run(run->pool, p.blocks.count, pack_block, &p);
   size_t strips = tsr_parts(g->m, strip_rows);
-  p.chunk_rows = tsr_max(1, tsr_min(CHUNK_STRIPS, strips / (4 * threads))) * strip_rows;
-  if (small) multiply(&(inplace){run, g, p.kernels, p.blocks, p.panels, p.panel, g->m, p.b, p.sums}, 0, 0);
-  else tsr_pool_run(run->pool, tsr_parts(g->m, p.chunk_rows), multiply, &p);
+  p.chunk_rows = small ? g->m : tsr_max(1, tsr_min(CHUNK_STRIPS, strips / (4 * threads))) * strip_rows;
+  tsr_pool_run(run->pool, tsr_parts(g->m, p.chunk_rows), multiply, &p);
   return TSR_OK;
 }

@@ -42,7 +42,8 @@ static void merge_float(float *c, size_t n, double alpha, const double *tile, do
   }
 }
 
-void tsr_merge(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols, const double *tile, size_t ld) {
+void tsr_merge(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
+               const double *tile, size_t ld) {
   bool usual = !g->c.wide && g->c.col == 1 && g->c.p == g->d.p;
   for (size_t i = 0; i < rows; i++, tile += ld) {
     size_t r = row + i, first = 0, end = cols;
@@ -60,7 +61,8 @@ void tsr_merge(const tsr_product *g, double beta, size_t row, size_t col, size_t
   }
 }
 
-void tsr_merge32(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols, const float *tile, size_t ld) {
+void tsr_merge32(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
+                 const float *tile, size_t ld) {
   double wide[TSR_TILE_SIZE_MAX];
   for (size_t i = 0; i < rows; i++) {
     for (size_t j = 0; j < cols; j++) wide[i * ld + j] = (double)tile[i * ld + j];

@@ -1,15 +1,15 @@
-/* gemm_packed.c: the general product. A slab of B is packed for all threads, then blocks of A that stay in a thread's second-level
- * cache; a panel of B stays in the first-level cache while the tiles of a block of A pass over it. */
+/* gemm_packed.c: the general product. A slab of B is packed for all threads, then blocks of A that stay in a thread's
+ * second-level cache; a panel of B stays in the first-level cache while the tiles of a block of A pass over it. */
 #include "gemm.h"
 #include "pool.h"
 
 enum {
-  COLUMNS = 3072,       /* of a slab of B, */
-  SLAB = 1 << 22,       /* and its elements: few slabs, so that threads seldom wait for each other */
-  ROW_TILES = 24,       /* tiles in a block of A */
-  GROUP_PANELS = 16,    /* fewest panels of B for which a block of A is packed */
-  CHUNKS = 4,           /* wanted for each thread */
-  WIDE_SIDE = 1024      /* largest block of C when its sums are kept in float64 */
+  COLUMNS = 3072,    /* of a slab of B, */
+  SLAB = 1 << 22,    /* and its elements: few slabs, so that threads seldom wait for each other */
+  ROW_TILES = 24,    /* tiles in a block of A */
+  GROUP_PANELS = 16, /* fewest panels of B for which a block of A is packed */
+  CHUNKS = 4,        /* wanted for each thread */
+  WIDE_SIDE = 1024   /* largest block of C when its sums are kept in float64 */
 };
 
 typedef struct {
@@ -17,23 +17,28 @@ typedef struct {
   const tsr_product *g;
   const tsr_kernels *kernels;
   tsr_blocks blocks;
-  size_t i0, rows, j0, cols, t0, t1;    /* block of C, and of K: the slab */
-  size_t panels, groups, block_rows;    /* panels of B; chunks across; rows of a block of A */
-  size_t panel_a, panel_b;              /* floats from panel to panel */
-  float *a, *b;                         /* a: one for each thread; b: [block of K][panel] */
-  double *sums;                         /* float64 sums of the block of C by tiles; NULL: C itself takes them */
+  size_t i0, rows, j0, cols, t0, t1; /* block of C, and of K: the slab */
+  size_t panels, groups, block_rows; /* panels of B; chunks across; rows of a block of A */
+  size_t panel_a, panel_b;           /* floats from panel to panel */
+  float *a, *b;                      /* a: one for each thread; b: [block of K][panel] */
+  double *sums;                      /* float64 sums of the block of C by tiles; NULL: C itself takes them */
 } packed;
 
 /* One block of K of some panels. */
 static void pack_b(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
-  size_t across = tsr_parts(p->panels, GROUP_PANELS), nr = p->kernels->nr, first = chunk % across * GROUP_PANELS, j = first * nr;
+  size_t across = tsr_parts(p->panels, GROUP_PANELS), nr = p->kernels->nr, first = chunk % across * GROUP_PANELS,
+         j = first * nr;
   size_t block = chunk / across, t = p->t0 + block * p->blocks.size;
   (void)worker;
   if (tsr_stopped(p->run)) return;
-  tsr_pack pack = {.w = nr, .panel = p->panel_b, .width = tsr_min(GROUP_PANELS * nr, p->cols - j),
-                   .k = tsr_min(p->blocks.size, p->t1 - t), .from = tsr_operand_at(&g->b, t, p->j0 + j), .ld = g->b.ld,
+  tsr_pack pack = {.w = nr,
+                   .panel = p->panel_b,
+                   .width = tsr_min(GROUP_PANELS * nr, p->cols - j),
+                   .k = tsr_min(p->blocks.size, p->t1 - t),
+                   .from = tsr_operand_at(&g->b, t, p->j0 + j),
+                   .ld = g->b.ld,
                    .transpose = g->b.trans};
   p->kernels->pack(&pack, p->b + (block * p->panels + first) * p->panel_b);
 }
@@ -47,8 +52,18 @@ static void tile(const packed *p, const float *a, const float *b, size_t t0, siz
   bool whole = cols == (narrow ? nr / 2 : nr) && tsr_inside(p->g->uplo, row, col, rows, cols);
   double beta = t0 == 0 ? p->g->beta : 1;
   float buffer[TSR_TILE_SIZE_MAX];
-  tsr_tile t = {.k = steps, .chain = p->blocks.chain, .a = a, .lda = kernels->mr, .b = b, .ldb = nr, .c = buffer, .ldc = nr,
-                .alpha = 1, .beta = 0, .ahead = (const char *)b, .stride = 0};
+  tsr_tile t = {.k = steps,
+                .chain = p->blocks.chain,
+                .a = a,
+                .lda = kernels->mr,
+                .b = b,
+                .ldb = nr,
+                .c = buffer,
+                .ldc = nr,
+                .alpha = 1,
+                .beta = 0,
+                .ahead = (const char *)b,
+                .stride = 0};
   if (whole && p->sums == NULL) {
     t.c = (float *)p->g->c.p + row * p->g->c.row + col;
     t.ldc = p->g->c.row;
@@ -70,12 +85,18 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
   size_t mr = p->kernels->mr, nr = p->kernels->nr, i = chunk / p->groups * p->block_rows, group = chunk % p->groups;
-  size_t rows = tsr_min(p->block_rows, p->rows - i), first = p->panels * group / p->groups, end = p->panels * (group + 1) / p->groups;
+  size_t rows = tsr_min(p->block_rows, p->rows - i), first = p->panels * group / p->groups,
+         end = p->panels * (group + 1) / p->groups;
   if (!tsr_touches(g->uplo, p->i0 + i, p->j0 + first * nr, rows, tsr_min(p->cols, end * nr) - first * nr)) return;
   float *a = p->a + worker * (p->block_rows / mr) * p->panel_a;
   for (size_t t = p->t0; t < p->t1 && !tsr_stopped(p->run); t += p->blocks.size) {
-    tsr_pack pack = {.w = mr, .panel = p->panel_a, .width = rows, .k = tsr_min(p->blocks.size, p->t1 - t),
-                     .from = tsr_operand_at(&g->a, p->i0 + i, t), .ld = g->a.ld, .transpose = !g->a.trans};
+    tsr_pack pack = {.w = mr,
+                     .panel = p->panel_a,
+                     .width = rows,
+                     .k = tsr_min(p->blocks.size, p->t1 - t),
+                     .from = tsr_operand_at(&g->a, p->i0 + i, t),
+                     .ld = g->a.ld,
+                     .transpose = !g->a.trans};
     p->kernels->pack(&pack, a);
     const float *b = p->b + (t - p->t0) / p->blocks.size * p->panels * p->panel_b;
     for (size_t panel = first; panel < end; panel++) {
@@ -111,7 +132,8 @@ int32_t tsr_gemm_packed(tsr_run *run, const tsr_product *g) {
   p.panel_b = p.blocks.size * nr + TSR_PACK_SLACK;
   size_t sums = p.blocks.wide ? tsr_parts(block_rows, mr) * panels * mr * nr : 0;
   size_t slab_blocks = tsr_max(1, tsr_min(p.blocks.count, SLAB / (panels * p.panel_b)));
-  size_t floats_a = tsr_round_up(threads * (p.block_rows / mr) * p.panel_a, 16), floats_b = slab_blocks * panels * p.panel_b;
+  size_t floats_a = tsr_round_up(threads * (p.block_rows / mr) * p.panel_a, 16),
+         floats_b = slab_blocks * panels * p.panel_b;
   double *memory = tsr_scratch(run, sums * sizeof(double) + (floats_a + floats_b + TSR_PACK_SLACK) * sizeof(float));
   if (memory == NULL) return TSR_E_MEMORY;
   p.sums = p.blocks.wide ? memory : NULL;

@@ -1,5 +1,5 @@
-/* kernel_avx2.c: tiles of a product for AVX2 and FMA: 6x16 float, 6x8 double, and narrower or lower ones for the edges.
- * Twelve accumulators, two vectors of B and one broadcast element of A fill the sixteen registers. */
+/* kernel_avx2.c: tiles of a product for AVX2 and FMA: 6x16 float, 6x8 double, and narrower or lower ones for the
+ * edges. Twelve accumulators, two vectors of B and one broadcast element of A fill the sixteen registers. */
 #include "gemm.h"
 #ifdef __AVX2__
 #include "kernel_avx2.h"
@@ -7,8 +7,8 @@
 enum { MR = 6, NR = 16, LANES = 8, LEVELS = 4, MR64 = 6, NR64 = 8, LANES64 = 4 };
 _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
 
-/* Volatile one-line assembly keeps loads, broadcasts and multiply-adds in the order written. As intrinsics, clang moves the broadcasts
- * of several steps together and spills accumulators, at a third of the speed. */
+/* Volatile one-line assembly keeps loads, broadcasts and multiply-adds in the order written. As intrinsics, clang
+ * moves the broadcasts of several steps together and spills accumulators, at a third of the speed. */
 #define LOAD(to, from) __asm__ volatile("vmovups %1, %0" : "=x"(to) : "m"(*(const __m256_u *)(from)))
 #define BROADCAST(to, from) __asm__ volatile("vbroadcastss %1, %0" : "=x"(to) : "m"(*(from)))
 #define MADD(sum, x, y) __asm__ volatile("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y))
@@ -16,7 +16,8 @@ _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that man
 #define BROADCAST64(to, from) __asm__ volatile("vbroadcastsd %1, %0" : "=x"(to) : "m"(*(from)))
 #define MADD64(sum, x, y) __asm__ volatile("vfmadd231pd %2, %1, %0" : "+x"(sum) : "x"(x), "x"(y))
 
-/* Where the kernel stands in A and B. By rows, one pointer serves three rows: the other two are within reach of one addressing mode. */
+/* Where the kernel stands in A and B. By rows, one pointer serves three rows: the other two are within reach of one
+ * addressing mode. */
 typedef struct {
   const float *a[2];
   const float *b;
@@ -41,7 +42,8 @@ INLINE void step(const int rows, const int vectors, const bool by_rows, const ts
   }
 }
 
-INLINE void chain(const int rows, const int vectors, const bool by_rows, const tsr_tile *t, size_t steps, cursor *at, __m256 *sum) {
+INLINE void chain(const int rows, const int vectors, const bool by_rows, const tsr_tile *t, size_t steps, cursor *at,
+                  __m256 *sum) {
   UNROLL for (int i = 0; i < rows * vectors; i++) sum[i] = _mm256_setzero_ps();
   for (; steps >= 4; steps -= 4) {
     UNROLL for (int u = 0; u < 4; u++) {
@@ -55,13 +57,14 @@ INLINE void chain(const int rows, const int vectors, const bool by_rows, const t
   for (; steps > 0; steps--) step(rows, vectors, by_rows, t, at, sum);
 }
 
-/* All chains of a tile. The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so that a term passes
- * through at most ceil(log2(chains)) additions of sums. */
+/* All chains of a tile. The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so
+ * that a term passes through at most ceil(log2(chains)) additions of sums. */
 INLINE void chains(const int rows, const int vectors, const bool by_rows, const tsr_tile *t, __m256 *sum) {
   __m256 stack[LEVELS][2 * MR];
   const int n = rows * vectors;
   cursor at = {.a = {t->a, by_rows && rows > 3 ? t->a + 3 * t->lda : t->a}, .b = t->b, .ahead = t->ahead};
-  __asm__ volatile("" : "+r"(at.a[0]), "+r"(at.a[1])); /* opaque: else clang derives one pointer from the other in every step */
+  /* Opaque from here: clang would derive one pointer from the other in every step. */
+  __asm__ volatile("" : "+r"(at.a[0]), "+r"(at.a[1]));
   size_t depth = 0, left = t->k;
   for (size_t count = 0;; count++) {
     size_t steps = tsr_min(left, t->chain);
@@ -117,9 +120,9 @@ INLINE void tile64(const int rows, size_t k, const double *a, const double *b, d
 /* The functions: name_ROWS. */
 #define TILE(rows, name, vectors, by_rows) \
   static void name##_##rows(const tsr_tile *t) { tile(rows, vectors, by_rows, t); }
-#define TILES(name, vectors, by_rows)                                                                                           \
-  TILE(1, name, vectors, by_rows) TILE(2, name, vectors, by_rows) TILE(3, name, vectors, by_rows) TILE(4, name, vectors, by_rows) \
-  TILE(5, name, vectors, by_rows) TILE(6, name, vectors, by_rows)                                                               \
+#define TILES(name, vectors, by_rows)                                                                \
+  TILE(1, name, vectors, by_rows) TILE(2, name, vectors, by_rows) TILE(3, name, vectors, by_rows)    \
+  TILE(4, name, vectors, by_rows) TILE(5, name, vectors, by_rows) TILE(6, name, vectors, by_rows)    \
   static const tsr_tile_kernel name[MR + 1] = {NULL, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6};
 TILES(by_columns, 2, false)
 TILES(by_columns_narrow, 1, false)
@@ -131,7 +134,8 @@ TILES(in_rows_narrow, 1, true)
 TILE64(1) TILE64(2) TILE64(3) TILE64(4) TILE64(5) TILE64(6)
 static const tsr_tile64_kernel doubles[MR64 + 1] = {NULL, double_1, double_2, double_3, double_4, double_5, double_6};
 
-/* Each unknown is subtracted from all later ones as soon as it is known, which is the shortest way from the first to the last. */
+/* Each unknown is subtracted from all later ones as soon as it is known, which is the shortest way from the first to
+ * the last. */
 INLINE void substitute_rows(const int rows, const tsr_corner *k) {
   __m256 x[MR][2];
   UNROLL for (int r = 0; r < rows; r++) {
@@ -171,11 +175,18 @@ static void fold(size_t n, const float *from, double *to, bool add) {
 }
 
 const tsr_kernels tsr_kernels_avx2 = {
-    .mr = MR, .nr = NR, .mr64 = MR64, .nr64 = NR64,
+    .mr = MR,
+    .nr = NR,
+    .mr64 = MR64,
+    .nr64 = NR64,
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
     .tile64 = doubles,
-    .pack = tsr_pack_avx2, .pack64 = tsr_pack64_avx2,
-    .unpack = tsr_unpack_avx2, .substitute = substitute, .fold = fold,
-    .dots = tsr_dots_avx2, .rows = tsr_rows_avx2,
+    .pack = tsr_pack_avx2,
+    .pack64 = tsr_pack64_avx2,
+    .unpack = tsr_unpack_avx2,
+    .substitute = substitute,
+    .fold = fold,
+    .dots = tsr_dots_avx2,
+    .rows = tsr_rows_avx2,
 };
 #endif

@@ -1,77 +1,96 @@
-/* kernel_portable.c: the kernels of a product in plain C, in loops of constant length that a compiler can turn into vector code: tiles of
- * 4x8, packing, and the two forms of matrix times vector. */
+/* kernel_portable.c: the kernels of a product in C for any processor: tiles of 4x8 float and 4x4 double, packing, and
+ * the two forms of matrix times vector. Vectors of 16 bytes are spelled out, because compilers differ in which of
+ * these loops they find them in. */
 #include "gemm.h"
+#include <string.h>
 
-enum { MR = 4, NR = 8, NARROW = 4, LEVELS = 4 };
+enum { MR = 4, NR = 8, NR64 = 4, LANES = 4, LANES64 = 2, LEVELS = 4 };
 _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
 _Static_assert(TSR_DOT_STEPS == 16, "the lanes of an inner product");
 
 #define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
 
-INLINE void chain(const size_t rows, const size_t cols, const bool by_rows, size_t lda, size_t ldb, size_t steps, const float *a,
-                  const float *b, float sum[MR][NR]) {
-  float s[MR][NR] = {{0}};
-  for (size_t t = 0; t < steps; t++, b += ldb) {
-    for (size_t i = 0; i < rows; i++) {
-      float x = by_rows ? a[i * lda + t] : a[t * lda + i];
-      for (size_t j = 0; j < cols; j++) s[i][j] += x * b[j];
+typedef float vector __attribute__((vector_size(16)));
+typedef double vector64 __attribute__((vector_size(16)));
+
+INLINE vector load(const float *from) {
+  vector x;
+  memcpy(&x, from, sizeof x);
+  return x;
+}
+
+INLINE vector64 load64(const double *from) {
+  vector64 x;
+  memcpy(&x, from, sizeof x);
+  return x;
+}
+
+/* sum = the product of `steps` steps. */
+INLINE void chain(const int rows, const int vectors, const bool by_rows, const tsr_tile *t, size_t first,
+                  size_t steps, vector *sum) {
+  const float *b = t->b + first * t->ldb, *a = by_rows ? t->a + first : t->a + first * t->lda;
+  vector s[2 * MR], y[2];
+  UNROLL for (int i = 0; i < rows * vectors; i++) s[i] = (vector){0};
+  for (; steps > 0; steps--, b += t->ldb, a += by_rows ? 1 : t->lda) {
+    UNROLL for (int j = 0; j < vectors; j++) y[j] = load(b + LANES * j);
+    UNROLL for (int i = 0; i < rows; i++) {
+      float x = by_rows ? a[(size_t)i * t->lda] : a[i];
+      UNROLL for (int j = 0; j < vectors; j++) s[i * vectors + j] += (vector){x, x, x, x} * y[j];
     }
   }
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < cols; j++) sum[i][j] = s[i][j];
-  }
+  UNROLL for (int i = 0; i < rows * vectors; i++) sum[i] = s[i];
 }
 
-INLINE void add(const size_t rows, const size_t cols, float sum[MR][NR], float more[MR][NR]) {
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < cols; j++) sum[i][j] += more[i][j];
-  }
+INLINE void add(const int n, vector *sum, const vector *more) {
+  UNROLL for (int i = 0; i < n; i++) sum[i] += more[i];
 }
 
-/* The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so that a term passes through at most
- * ceil(log2(chains)) additions of sums. */
-INLINE void tile(const size_t rows, const size_t cols, const bool by_rows, const tsr_tile *t) {
-  float stack[LEVELS + 1][MR][NR];
+/* The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so that a term passes
+ * through at most ceil(log2(chains)) additions of sums. */
+INLINE void tile(const int rows, const int vectors, const bool by_rows, const tsr_tile *t) {
+  vector stack[LEVELS + 1][2 * MR];
   size_t depth = 0, done = 0;
   for (size_t count = 0;; count++) {
     size_t steps = tsr_min(t->k - done, t->chain);
-    chain(rows, cols, by_rows, t->lda, t->ldb, steps, by_rows ? t->a + done : t->a + done * t->lda, t->b + done * t->ldb, stack[depth]);
+    chain(rows, vectors, by_rows, t, done, steps, stack[depth]);
     done += steps;
-    for (size_t bits = count; bits & 1; bits >>= 1, depth--) add(rows, cols, stack[depth - 1], stack[depth]);
+    for (size_t bits = count; bits & 1; bits >>= 1, depth--) add(rows * vectors, stack[depth - 1], stack[depth]);
     if (done == t->k) break;
     depth++;
   }
-  for (; depth > 0; depth--) add(rows, cols, stack[depth - 1], stack[depth]);
-  for (size_t i = 0; i < rows; i++) {
-    float *c = t->c + i * t->ldc;
-    for (size_t j = 0; j < cols; j++) {
-      double s = t->alpha * (double)stack[0][i][j];
+  for (; depth > 0; depth--) add(rows * vectors, stack[depth - 1], stack[depth]);
+  for (int i = 0; i < rows; i++) {
+    float *c = t->c + (size_t)i * t->ldc;
+    for (int j = 0; j < LANES * vectors; j++) {
+      double s = t->alpha * (double)stack[0][i * vectors + j / LANES][j % LANES];
       c[j] = (float)(t->beta == 0 ? s : s + t->beta * (double)c[j]);
     }
   }
 }
 
-INLINE void tile64(const size_t rows, size_t k, const double *a, const double *b, double *acc) {
-  double s[MR][NR] = {{0}};
-  for (; k > 0; k--, a += MR, b += NR) {
-    for (size_t i = 0; i < rows; i++) {
-      for (size_t j = 0; j < NR; j++) s[i][j] += a[i] * b[j];
+INLINE void tile64(const int rows, size_t k, const double *a, const double *b, double *acc) {
+  vector64 s[2 * MR];
+  UNROLL for (int i = 0; i < 2 * rows; i++) s[i] = (vector64){0};
+  for (; k > 0; k--, a += MR, b += NR64) {
+    vector64 y[2] = {load64(b), load64(b + LANES64)};
+    UNROLL for (int i = 0; i < rows; i++) {
+      UNROLL for (int j = 0; j < 2; j++) s[2 * i + j] += (vector64){a[i], a[i]} * y[j];
     }
   }
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < NR; j++) acc[i * NR + j] += s[i][j];
-  }
+  for (int i = 0; i < NR64 * rows; i++) acc[i] += s[i / LANES64][i % LANES64];
 }
 
-#define TILE(rows, name, cols, by_rows) \
-  static void name##_##rows(const tsr_tile *t) { tile(rows, cols, by_rows, t); }
-#define TILES(name, cols, by_rows)                                                                                          \
-  TILE(1, name, cols, by_rows) TILE(2, name, cols, by_rows) TILE(3, name, cols, by_rows) TILE(4, name, cols, by_rows) \
+#define TILE(rows, name, vectors, by_rows) \
+  static void name##_##rows(const tsr_tile *t) { tile(rows, vectors, by_rows, t); }
+#define TILES(name, vectors, by_rows)                                                             \
+  TILE(1, name, vectors, by_rows) TILE(2, name, vectors, by_rows) TILE(3, name, vectors, by_rows) \
+  TILE(4, name, vectors, by_rows)                                                                 \
   static const tsr_tile_kernel name[MR + 1] = {NULL, name##_1, name##_2, name##_3, name##_4};
-TILES(by_columns, NR, false)
-TILES(by_columns_narrow, NARROW, false)
-TILES(in_rows, NR, true)
-TILES(in_rows_narrow, NARROW, true)
+TILES(by_columns, 2, false)
+TILES(by_columns_narrow, 1, false)
+TILES(in_rows, 2, true)
+TILES(in_rows_narrow, 1, true)
 
 #define TILE64(rows) \
   static void double_##rows(size_t k, const double *a, const double *b, double *acc) { tile64(rows, k, a, b, acc); }
@@ -79,17 +98,17 @@ TILE64(1) TILE64(2) TILE64(3) TILE64(4)
 static const tsr_tile64_kernel doubles[MR + 1] = {NULL, double_1, double_2, double_3, double_4};
 
 /* One panel as float or double. */
-#define PACK(name, type)                                                                     \
-  static void name(const tsr_pack *p, type *to) {                                            \
-    for (size_t first = 0; first < p->width; first += p->w, to += p->panel) {                \
-      size_t lines = tsr_min(p->width - first, p->w);                                        \
-      const float *from = p->from + (p->transpose ? first * p->ld : first);                  \
-      size_t along = p->transpose ? 1 : p->ld, across = p->transpose ? p->ld : 1;            \
-      for (size_t t = 0; t < p->k; t++) {                                                    \
+#define PACK(name, type)                                                                    \
+  static void name(const tsr_pack *p, type *to) {                                           \
+    for (size_t first = 0; first < p->width; first += p->w, to += p->panel) {               \
+      size_t lines = tsr_min(p->width - first, p->w);                                       \
+      const float *from = p->from + (p->transpose ? first * p->ld : first);                 \
+      size_t along = p->transpose ? 1 : p->ld, across = p->transpose ? p->ld : 1;           \
+      for (size_t t = 0; t < p->k; t++) {                                                   \
         for (size_t l = 0; l < lines; l++) to[t * p->w + l] = from[t * along + l * across]; \
-        for (size_t l = lines; l < p->w; l++) to[t * p->w + l] = 0;                          \
-      }                                                                                      \
-    }                                                                                        \
+        for (size_t l = lines; l < p->w; l++) to[t * p->w + l] = 0;                         \
+      }                                                                                     \
+    }                                                                                       \
   }
 PACK(pack, float)
 PACK(pack64, double)
@@ -141,10 +160,17 @@ static void rows_times(size_t k, size_t n, const float *a, size_t lda, const flo
 }
 
 const tsr_kernels tsr_kernels_portable = {
-    .mr = MR, .nr = NR, .mr64 = MR, .nr64 = NR,
+    .mr = MR,
+    .nr = NR,
+    .mr64 = MR,
+    .nr64 = NR64,
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
     .tile64 = doubles,
-    .pack = pack, .pack64 = pack64,
-    .unpack = unpack, .substitute = substitute, .fold = fold,
-    .dots = dots, .rows = rows_times,
+    .pack = pack,
+    .pack64 = pack64,
+    .unpack = unpack,
+    .substitute = substitute,
+    .fold = fold,
+    .dots = dots,
+    .rows = rows_times,
 };

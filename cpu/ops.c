@@ -1,4 +1,4 @@
-/* ops.c: the table of the CPU library's operations. The reference loop where it is asked for, the fast one otherwise. */
+/* ops.c: the table of the CPU library's operations: the reference loop where it is asked for, else the fast one. */
 #include "elementwise.h"
 #include "fast.h"
 #include "reference.h"
@@ -21,10 +21,10 @@ TSR_CPU_OP(resid, tsr_fast_resid)
 TSR_CPU_OP(rand, tsr_elementwise_rand)
 
 const tsr_engine tsr_cpu_engine = {
-  "tiled",
-  {
-    [TSR_OP_LASET] = laset, [TSR_OP_GEADD] = geadd, [TSR_OP_GEMM] = gemm, [TSR_OP_SYRK] = syrk, [TSR_OP_TRSM] = trsm,
-    [TSR_OP_POTRF] = potrf, [TSR_OP_COLSTAT] = colstat, [TSR_OP_SCALE] = scale, [TSR_OP_ORTH] = orth, [TSR_OP_RESID] = resid,
-    [TSR_OP_RAND] = rand
-  }
+    "tiled",
+    {
+        [TSR_OP_LASET] = laset, [TSR_OP_GEADD] = geadd, [TSR_OP_GEMM] = gemm, [TSR_OP_SYRK] = syrk,
+        [TSR_OP_TRSM] = trsm, [TSR_OP_POTRF] = potrf, [TSR_OP_COLSTAT] = colstat, [TSR_OP_SCALE] = scale,
+        [TSR_OP_ORTH] = orth, [TSR_OP_RESID] = resid, [TSR_OP_RAND] = rand
+    }
 };

@@ -1,4 +1,5 @@
-/* orth.c: one certified panel of block Gram-Schmidt: Gram matrix and its guarded Cholesky factor in float64, then row-wise substitution. */
+/* orth.c: one certified panel of block Gram-Schmidt: Gram matrix and its guarded Cholesky factor in float64, then
+ * row-wise substitution. */
 #include <math.h>
 #include <stdlib.h>
 #include "fast.h"
@@ -23,13 +24,22 @@ typedef struct {
 /* r = W'W, the upper triangle. */
 static int32_t gram(panel *p) {
   const tsr_view *W = &p->op->v[0];
-  tsr_product g = {.m = p->b, .n = p->b, .k = W->rows, .alpha = 1, .beta = 0, .a = {W->data, W->ld, true}, .b = {W->data, W->ld, false},
-                   .c = {p->r, COLUMNS_MAX, 1, true}, .d = {p->r, COLUMNS_MAX, 1, true}, .uplo = TSR_UPPER, .wide = true};
+  tsr_product g = {.m = p->b,
+                   .n = p->b,
+                   .k = W->rows,
+                   .alpha = 1,
+                   .beta = 0,
+                   .a = {W->data, W->ld, true},
+                   .b = {W->data, W->ld, false},
+                   .c = {p->r, COLUMNS_MAX, 1, true},
+                   .d = {p->r, COLUMNS_MAX, 1, true},
+                   .uplo = TSR_UPPER,
+                   .wide = true};
   return tsr_multiply(p->run, &g, TSR_TILE_INNER);
 }
 
-/* Scales to unit columns and shifts where the Gram matrix is far from I. Returns the certificate, as far as the Gram matrix decides it:
- * near I, and no column entered short, that is much shorter than before the projection. */
+/* Scales to unit columns and shifts where the Gram matrix is far from I. Returns the certificate, as far as the Gram
+ * matrix decides it: near I, and no column entered short, that is much shorter than before the projection. */
 static bool scale(panel *p) {
   bool certified = true;
   double off = 0, inverse[COLUMNS_MAX];
@@ -74,7 +84,8 @@ static void refill(void *context, size_t chunk, uint32_t worker) {
   (void)worker;
   for (size_t i = chunk * CHUNK_ROWS; i < end && !tsr_stopped(p->run); i++) {
     for (size_t j = 0; j < p->b; j++) {
-      if (p->dead[j]) ((float *)W->data)[i * W->ld + j] = (float)(tsr_normal(p->op->seed, (uint32_t)i, (uint32_t)j) / length);
+      if (p->dead[j])
+        ((float *)W->data)[i * W->ld + j] = (float)(tsr_normal(p->op->seed, (uint32_t)i, (uint32_t)j) / length);
     }
   }
 }
@@ -103,8 +114,15 @@ static int32_t orthonormalize(panel *p) {
   bool certified = scale(p);
   factor(p);
   uint32_t dead = write_t(p);
-  tsr_system s = {.n = p->b, .count = W->rows, .t = {&p->t[0][0], COLUMNS_MAX, true}, .lower = true, .alpha = 1, .b = W->data, .row = 1,
-                  .col = W->ld, .chain = 32};
+  tsr_system s = {.n = p->b,
+                  .count = W->rows,
+                  .t = {&p->t[0][0], COLUMNS_MAX, true},
+                  .lower = true,
+                  .alpha = 1,
+                  .b = W->data,
+                  .row = 1,
+                  .col = W->ld,
+                  .chain = 32};
   status = tsr_solve(p->run, &s);
   if (status == TSR_OK && dead > 0) tsr_pool_run(p->run->pool, tsr_parts(W->rows, CHUNK_ROWS), refill, p);
   info[0] = !certified || dead > 0;

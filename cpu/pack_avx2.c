@@ -1,4 +1,5 @@
-/* pack_avx2.c: copies operands of a product into panels, with AVX2: as float or widened to double, as they lie or transposed. */
+/* pack_avx2.c: copies operands of a product into panels, with AVX2: as float or widened to double, as they lie or
+ * transposed. */
 #include "gemm.h"
 #ifdef __AVX2__
 #include "kernel_avx2.h"
@@ -58,7 +59,8 @@ INLINE void transpose8(__m256 *r) {
 }
 
 /* Up to eight lines, transposed in blocks of 8x8. */
-INLINE void transpose_lines(const bool wide, const size_t w, size_t lines, size_t k, const float *from, size_t ld, void *to, size_t at) {
+INLINE void transpose_lines(const bool wide, const size_t w, size_t lines, size_t k, const float *from, size_t ld,
+                            void *to, size_t at) {
   for (size_t t = 0; t < k; t += LANES) {
     __m256 r[LANES];
     size_t left = k - t;
@@ -66,7 +68,8 @@ INLINE void transpose_lines(const bool wide, const size_t w, size_t lines, size_
       UNROLL for (size_t i = 0; i < LANES; i++) r[i] = _mm256_loadu_ps(from + i * ld + t);
     } else {
       __m256i mask = tsr_mask(left);
-      UNROLL for (size_t i = 0; i < LANES; i++) r[i] = i < lines ? _mm256_maskload_ps(from + i * ld + t, mask) : _mm256_setzero_ps();
+      UNROLL for (size_t i = 0; i < LANES; i++)
+        r[i] = i < lines ? _mm256_maskload_ps(from + i * ld + t, mask) : _mm256_setzero_ps();
     }
     transpose8(r);
     if (left >= LANES) {
@@ -110,7 +113,8 @@ void tsr_unpack_avx2(size_t width, size_t k, const float *panel, float *to, size
     for (size_t t = 0; t < k; t += LANES) {
       __m256 r[LANES];
       size_t left = tsr_min(k - t, LANES);
-      UNROLL for (size_t i = 0; i < LANES; i++) r[i] = i < left ? _mm256_loadu_ps(panel + (t + i) * NR + h) : _mm256_setzero_ps();
+      UNROLL for (size_t i = 0; i < LANES; i++)
+        r[i] = i < left ? _mm256_loadu_ps(panel + (t + i) * NR + h) : _mm256_setzero_ps();
       transpose8(r);
       __m256i mask = tsr_mask(left);
       for (size_t i = 0; i < lines; i++) {

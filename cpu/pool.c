@@ -1,5 +1,6 @@
-/* pool.c: the threads of a context. One 64-bit word holds the number of the run and how many of its chunks are left, so that a chunk
- * can only be taken together with the run it belongs to: a late thread never touches another run's state. */
+/* pool.c: the threads of a context. One 64-bit word holds the number of the run and how many of its chunks are left,
+ * so that a chunk can only be taken together with the run it belongs to: a late thread never touches another run's
+ * state. */
 #include "pool.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,16 +15,16 @@ typedef struct {
 } tsr_worker;
 
 struct tsr_pool {
-  _Alignas(64) _Atomic uint64_t left; /* run << 32 | chunks nobody has taken */
-  _Alignas(64) atomic_size_t done;    /* chunks done in this run */
+  _Alignas(64) _Atomic uint64_t left;  /* run << 32 | chunks nobody has taken */
+  _Alignas(64) atomic_size_t done;     /* chunks done in this run */
   _Alignas(64) _Atomic(tsr_task) task; /* of this run; read by threads that may turn out to be late, hence atomic */
   _Atomic(void *) context;
   atomic_size_t count;
-  _Alignas(64) atomic_uint sleeping;  /* workers on `news` */
-  atomic_bool closing, waiting;       /* waiting: the caller sleeps on `finished` */
+  _Alignas(64) atomic_uint sleeping; /* workers on `news` */
+  atomic_bool closing, waiting;      /* waiting: the caller sleeps on `finished` */
   pthread_mutex_t lock;
   pthread_cond_t news, finished;
-  uint32_t threads, made;             /* threads asked for, workers made; the caller is not a worker */
+  uint32_t threads, made; /* threads asked for, workers made; the caller is not a worker */
   bool started;
   tsr_worker worker[];
 };
@@ -44,8 +45,8 @@ static int64_t nanoseconds(void) {
 
 static inline uint32_t run_of(uint64_t word) { return (uint32_t)(word >> 32); }
 
-/* Takes and does chunks of this run until none is left. Task, context and count are read before a chunk is taken: as long as one is
- * left the run cannot end, so a successful exchange proves that what was read belongs to the run. */
+/* Takes and does chunks of this run until none is left. Task, context and count are read before a chunk is taken: as
+ * long as one is left the run cannot end, so a successful exchange proves that what was read belongs to the run. */
 static void work(tsr_pool *pool, uint32_t run, uint32_t number) {
   uint64_t word = atomic_load(&pool->left);
   for (;;) {
@@ -77,7 +78,8 @@ static uint32_t await_run(tsr_pool *pool, uint32_t seen) {
   } while (nanoseconds() < until);
   pthread_mutex_lock(&pool->lock);
   atomic_fetch_add(&pool->sleeping, 1);
-  while (run_of(atomic_load(&pool->left)) == seen && !atomic_load(&pool->closing)) pthread_cond_wait(&pool->news, &pool->lock);
+  while (run_of(atomic_load(&pool->left)) == seen && !atomic_load(&pool->closing))
+    pthread_cond_wait(&pool->news, &pool->lock);
   atomic_fetch_sub(&pool->sleeping, 1);
   pthread_mutex_unlock(&pool->lock);
   return run_of(atomic_load(&pool->left));

@@ -39,8 +39,15 @@ static size_t leaf(const factor *f, float *a, size_t n) {
 
 /* Rows below the leading `done` columns: A21 = A21 inv(L11'). */
 static int32_t panel(const factor *f, float *a, size_t done, size_t below, size_t rows) {
-  tsr_system s = {.n = done, .count = rows, .t = {a, f->ld, false}, .lower = true, .alpha = 1, .b = a + below * f->ld, .row = 1,
-                  .col = f->ld, .chain = f->chain};
+  tsr_system s = {.n = done,
+                  .count = rows,
+                  .t = {a, f->ld, false},
+                  .lower = true,
+                  .alpha = 1,
+                  .b = a + below * f->ld,
+                  .row = 1,
+                  .col = f->ld,
+                  .chain = f->chain};
   return tsr_solve(f->run, &s);
 }
 
@@ -56,8 +63,17 @@ static int32_t factorize(const factor *f, float *a, size_t n, size_t *bad) {
   if (status == TSR_OK) status = panel(f, a, *bad > 0 ? *bad - 1 : half, half, rest);
   if (status != TSR_OK || *bad > 0) return status;
   float *a21 = a + half * f->ld, *a22 = a21 + half;
-  tsr_product g = {.m = rest, .n = rest, .k = half, .alpha = -1, .beta = 1, .a = {a21, f->ld, false}, .b = {a21, f->ld, true},
-                   .c = {a22, f->ld, 1, false}, .d = {a22, f->ld, 1, false}, .uplo = TSR_LOWER, .chain = f->chain};
+  tsr_product g = {.m = rest,
+                   .n = rest,
+                   .k = half,
+                   .alpha = -1,
+                   .beta = 1,
+                   .a = {a21, f->ld, false},
+                   .b = {a21, f->ld, true},
+                   .c = {a22, f->ld, 1, false},
+                   .d = {a22, f->ld, 1, false},
+                   .uplo = TSR_LOWER,
+                   .chain = f->chain};
   status = tsr_multiply(f->run, &g, TSR_TILE_DEFAULT);
   if (status == TSR_OK) status = factorize(f, a22, rest, bad);
   if (*bad > 0) *bad += half;

@@ -1,5 +1,5 @@
-/* random.c: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011) and Wichura's AS 241 PPND7 in single float32 operations, each
- * correctly rounded, so that the bits are the same on every machine. */
+/* random.c: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011) and Wichura's AS 241 PPND7 in single float32 operations,
+ * each correctly rounded, so that the bits are the same on every machine. */
 #include "random.h"
 #include <math.h>
 #include "../ffi/tsr.h"
@@ -33,15 +33,16 @@ static float minus_log(uint32_t odd) {
     m.f *= 0.5f;
     exponent++;
   }
-  const float ln2_high = 0.693145751953125f, ln2_low = 1.42860682e-6f; /* the first has 15 bits: its product with an exponent is exact */
+  /* ln 2 in two parts; the first has 15 bits, so that its product with an exponent is exact. */
+  const float ln2_high = 0.693145751953125f, ln2_low = 1.42860682e-6f;
   float s = (m.f - 1.0f) / (m.f + 1.0f), z = s * s, e = (float)-exponent;
   float series = z * (1.0f / 3.0f + z * (0.2f + z * (1.0f / 7.0f + z * (1.0f / 9.0f))));
   float log_m = 2.0f * s + 2.0f * s * series;
   return e * ln2_high + (e * ln2_low - log_m);
 }
 
-/* The word stands for p = (word + 1/2) 2^-32. Both branches start from integers that are exact, so no rounding reaches 0 or 1. The
- * third branch of AS 241 begins below exp(-25), which is less than the smallest p. */
+/* The word stands for p = (word + 1/2) 2^-32. Both branches start from integers that are exact, so no rounding
+ * reaches 0 or 1. The third branch of AS 241 begins below exp(-25), which is less than the smallest p. */
 float tsr_normal_of(uint32_t word) {
   uint32_t t = word >> 31 ? word - 0x80000000u : 0x7FFFFFFFu - word; /* |p - 1/2| = (2t + 1) 2^-33 */
   float sign = word >> 31 ? 1.0f : -1.0f;

@@ -1,4 +1,5 @@
-/* random.h: random numbers as pure functions of seed, row and column: Philox 4x32-10, and the normal distribution by inversion. */
+/* random.h: random numbers as pure functions of seed, row and column: Philox 4x32-10, and the normal distribution by
+ * inversion. */
 #ifndef TSR_RANDOM_H
 #define TSR_RANDOM_H
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* reference.c: every operation but the triangular ones as the plainest loop, sums in float64 and one rounding at the end. */
+/* reference.c: every operation but the triangular ones as the plainest loop, sums in float64 and one rounding at the
+ * end. */
 #include "reference.h"
 #include <math.h>
 #include "random.h"

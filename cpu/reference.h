@@ -22,11 +22,14 @@ double tsr_scale_factor(uint32_t mode, float s);
 static inline size_t tsr_view_rows(const tsr_view *v) { return v->trans ? v->cols : v->rows; }
 static inline size_t tsr_view_cols(const tsr_view *v) { return v->trans ? v->rows : v->cols; }
 
-static inline size_t tsr_at(const tsr_view *v, size_t i, size_t j) { return v->trans ? j * v->ld + i : i * v->ld + j; }
+static inline size_t tsr_at(const tsr_view *v, size_t i, size_t j) {
+  return v->trans ? j * v->ld + i : i * v->ld + j;
+}
 
 /* Element (i,j) of the operand, f32 or f64. */
 static inline double tsr_get(const tsr_view *v, size_t i, size_t j) {
-  return v->type == TSR_F64 ? ((const double *)v->data)[tsr_at(v, i, j)] : (double)((const float *)v->data)[tsr_at(v, i, j)];
+  return v->type == TSR_F64 ? ((const double *)v->data)[tsr_at(v, i, j)]
+                            : (double)((const float *)v->data)[tsr_at(v, i, j)];
 }
 
 /* Rounds once, to the type of the operand. */
@@ -35,6 +38,8 @@ static inline void tsr_set(const tsr_view *v, size_t i, size_t j, double x) {
   else ((float *)v->data)[tsr_at(v, i, j)] = (float)x;
 }
 
-static inline bool tsr_canceled(const tsr_run *run) { return atomic_load_explicit(run->canceled, memory_order_relaxed) != 0; }
+static inline bool tsr_canceled(const tsr_run *run) {
+  return atomic_load_explicit(run->canceled, memory_order_relaxed) != 0;
+}
 
 #endif

@@ -1,4 +1,5 @@
-/* reference_solve.c: the triangular operations as plain loops: solves, Cholesky, and the certified panel of Gram-Schmidt. */
+/* reference_solve.c: the triangular operations as plain loops: solves, Cholesky, and the certified panel of
+ * Gram-Schmidt. */
 #include <math.h>
 #include <string.h>
 #include "random.h"
@@ -65,7 +66,8 @@ int32_t tsr_reference_potrf(tsr_run *run, const tsr_op *op) {
 
 static const double SHIFT = 0x1p-38, ENTERED = 0.999;
 
-/* The panel of one call: Gram matrix of the unit columns, then its Cholesky factor R (upper), rows of dead columns cleared. */
+/* The panel of one call: Gram matrix of the unit columns, then its Cholesky factor R (upper), rows of dead columns
+ * cleared. */
 typedef struct {
   size_t b;
   double G[128][128];
@@ -120,8 +122,9 @@ static void factor(panel *p, double floor) {
   }
 }
 
-/* W = W D inv(R), row by row and in float32: an exactly dependent column must end as 0 or as rounding noise, which the next
- * pass can work with. In higher precision the shift would leave it parallel to the others for ever. Dead columns are random. */
+/* W = W D inv(R), row by row and in float32: an exactly dependent column must end as 0 or as rounding noise, which
+ * the next pass can work with. In higher precision the shift would leave it parallel to the others for ever. Dead
+ * columns are random. */
 static void apply(const tsr_run *run, const tsr_op *op, const panel *p) {
   const tsr_view *W = &op->v[0];
   for (size_t i = 0; i < W->rows && !tsr_canceled(run); i++) {

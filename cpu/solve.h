@@ -3,8 +3,8 @@
 #define TSR_SOLVE_H
 #include "gemm.h"
 
-/* T X = alpha B in place of B: T is n x n, lower or upper triangular as an operand; element (i, c) of B is b[i*row + c*col], for
- * i < n and c < count, and one of the two strides is 1. */
+/* T X = alpha B in place of B: T is n x n, lower or upper triangular as an operand; element (i, c) of B is b[i*row +
+ * c*col], for i < n and c < count, and one of the two strides is 1. */
 typedef struct {
   size_t n, count;
   tsr_operand t;

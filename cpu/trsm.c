@@ -1,5 +1,5 @@
-/* trsm.c: triangular systems by recursion: half the unknowns, a product, the other half. The leaves solve one panel of right-hand sides
- * at a time, by tiles of the product and true substitution, never by an inverse. */
+/* trsm.c: triangular systems by recursion: half the unknowns, a product, the other half. The leaves solve one panel
+ * of right-hand sides at a time, by tiles of the product and true substitution, never by an inverse. */
 #include "fast.h"
 #include "pool.h"
 #include "solve.h"
@@ -17,8 +17,13 @@ static void substitute(const leaf *l, size_t i, size_t rows, float *panel) {
   const tsr_system *s = l->s;
   ptrdiff_t sign = s->lower ? 1 : -1, ld = (ptrdiff_t)s->t.ld, nr = (ptrdiff_t)l->kernels->nr;
   size_t first = s->lower ? i : i + rows - 1;
-  tsr_corner corner = {.rows = rows, .t = tsr_operand_at(&s->t, first, first), .row = s->t.trans ? sign : sign * ld,
-                       .col = s->t.trans ? sign * ld : sign, .unit = s->unit, .x = panel + (ptrdiff_t)first * nr, .step = sign * nr};
+  tsr_corner corner = {.rows = rows,
+                       .t = tsr_operand_at(&s->t, first, first),
+                       .row = s->t.trans ? sign : sign * ld,
+                       .col = s->t.trans ? sign * ld : sign,
+                       .unit = s->unit,
+                       .x = panel + (ptrdiff_t)first * nr,
+                       .step = sign * nr};
   l->kernels->substitute(&corner);
 }
 
@@ -26,10 +31,19 @@ static void solve_panel(const leaf *l, float *panel) {
   const tsr_system *s = l->s;
   size_t mr = l->kernels->mr, nr = l->kernels->nr, tiles = tsr_parts(s->n, mr);
   for (size_t q = 0; q < tiles; q++) {
-    size_t tile = s->lower ? q : tiles - 1 - q, i = tile * mr, rows = tsr_min(mr, s->n - i), known = s->lower ? 0 : i + rows;
+    size_t tile = s->lower ? q : tiles - 1 - q, i = tile * mr, rows = tsr_min(mr, s->n - i),
+           known = s->lower ? 0 : i + rows;
     size_t steps = s->lower ? i : s->n - known;
-    tsr_tile t = {.k = steps, .chain = s->chain == 32 ? 32 : TSR_CHAIN_DEFAULT, .lda = s->t.ld, .b = panel + known * nr, .ldb = nr,
-                  .c = panel + i * nr, .ldc = nr, .alpha = -1, .beta = 1, .ahead = (const char *)panel};
+    tsr_tile t = {.k = steps,
+                  .chain = s->chain == 32 ? 32 : TSR_CHAIN_DEFAULT,
+                  .lda = s->t.ld,
+                  .b = panel + known * nr,
+                  .ldb = nr,
+                  .c = panel + i * nr,
+                  .ldc = nr,
+                  .alpha = -1,
+                  .beta = 1,
+                  .ahead = (const char *)panel};
     if (steps > 0) {
       t.a = tsr_operand_at(&s->t, i, known);
       l->kernels->tile[!s->t.trans][0][rows](&t);
@@ -48,7 +62,8 @@ static void solve_chunk(void *context, size_t chunk, uint32_t worker) {
     size_t width = tsr_min(nr, end - c);
     float *b = s->b + c * s->col;
     bool along = s->col == 1;
-    tsr_pack pack = {.w = nr, .width = width, .k = s->n, .from = b, .ld = along ? s->row : s->col, .transpose = !along};
+    tsr_pack pack = {
+        .w = nr, .width = width, .k = s->n, .from = b, .ld = along ? s->row : s->col, .transpose = !along};
     l->kernels->pack(&pack, panel);
     if (s->alpha != 1) {
       for (size_t i = 0; i < s->n * nr; i++) panel[i] = (float)(s->alpha * (double)panel[i]);
@@ -118,8 +133,15 @@ int32_t tsr_solve(tsr_run *run, const tsr_system *s) { return solve(run, s, s->n
 int32_t tsr_fast_trsm(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0], *B = &op->v[1];
   bool right = (op->flags & TSR_RIGHT) != 0, turned = right != B->trans;
-  tsr_system s = {.n = A->rows, .t = tsr_operand_of(A), .unit = (op->flags & TSR_UNIT) != 0, .alpha = op->alpha, .b = B->data,
-                  .row = turned ? 1 : B->ld, .col = turned ? B->ld : 1, .count = turned ? B->rows : B->cols, .chain = op->chain};
+  tsr_system s = {.n = A->rows,
+                  .t = tsr_operand_of(A),
+                  .unit = (op->flags & TSR_UNIT) != 0,
+                  .alpha = op->alpha,
+                  .b = B->data,
+                  .row = turned ? 1 : B->ld,
+                  .col = turned ? B->ld : 1,
+                  .count = turned ? B->rows : B->cols,
+                  .chain = op->chain};
   s.t.trans = A->trans != right;
   s.lower = ((op->flags & TSR_LOWER) != 0) != s.t.trans;
   run->tile = TSR_TILE_PACKED;

@@ -1,5 +1,5 @@
-// Loads the native library in Bun or in Deno behind one type. Arguments are not checked here: Bun coerces bad numbers in silence,
-// so callers pass whole numbers in range, and typed arrays, never null.
+// Loads the native library in Bun or in Deno behind one type. Arguments are not checked here: Bun coerces bad
+// numbers in silence, so callers pass whole numbers in range, and typed arrays, never null.
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
@@ -52,18 +52,22 @@ function opener(): Open {
     : process.getBuiltinModule("bun:ffi") as unknown as BunFfi | undefined;
   if (bun) {
     return (path, signatures) => {
-      const table = Object.entries(signatures).map(([name, { parameters, result }]) => [name, { args: parameters, returns: result }]);
+      const table = Object.entries(signatures).map((
+        [name, { parameters, result }],
+      ) => [name, { args: parameters, returns: result }]);
       return bun.dlopen(path, Object.fromEntries(table)).symbols;
     };
   }
-  throw new LibraryError("Tesserae runs on Bun and Deno; this runtime has neither's way to load a native library", { tried: [] });
+  throw new LibraryError("Tesserae runs on Bun and Deno; this runtime has neither's way to load a native library", {
+    tried: [],
+  });
 }
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error);
 
 /**
- * Whether the file ends before the parts that are to be loaded. Linux loads such a library and kills the process at the first touch of
- * what is missing, so this must be seen before. Without permission to read, nobody can tell.
+ * Whether the file ends before the parts that are to be loaded. Linux loads such a library and kills the process at
+ * the first touch of what is missing, so this must be seen before. Without permission to read, nobody can tell.
  */
 function truncated(path: string): boolean {
   if (deno && deno.permissions.querySync({ name: "read", path }).state !== "granted") return false;
@@ -76,7 +80,9 @@ function truncated(path: string): boolean {
   }
   const elf64 = 0x7F454C46, loadable = 1;
   if (file.byteLength < 64 || file.getUint32(0) !== elf64 || file.getUint8(4) !== 2) return false;
-  const table = Number(file.getBigUint64(32, true)), size = file.getUint16(54, true), count = file.getUint16(56, true);
+  const table = Number(file.getBigUint64(32, true)),
+    size = file.getUint16(54, true),
+    count = file.getUint16(56, true);
   if (table + size * count > file.byteLength) return true;
   return Array.from({ length: count }, (_, i) => table + i * size).some((at) =>
     file.getUint32(at, true) === loadable &&
@@ -119,8 +125,9 @@ function quiesce(native: Native, context: number): void {
 const inWorker = !isMainThread || "WorkerGlobalScope" in globalThis;
 
 /**
- * A runtime that ends frees the memory of its arrays, so nothing may be at work on it then. The end of a process is told first. A worker
- * may be ended by others at any moment, and nobody is told: there all work is done within the call that submits it.
+ * A runtime that ends frees the memory of its arrays, so nothing may be at work on it then. The end of a process is
+ * told first. A worker may be ended by others at any moment, and nobody is told: there all work is done within the
+ * call that submits it.
  */
 function stopAtEnd(native: Native): Native {
   const open = new Set<number>();
@@ -167,6 +174,7 @@ export function load(paths: readonly string[]): Loaded {
     tried.push(`${path}: ${result.why}`);
     cause ??= result.cause;
   }
-  const advice = "Build it with `npm run build` in the package's folder, or name another file (TSR_LIB, or open's option library).";
+  const advice =
+    "Build it with `npm run build` in the package's folder, or name another file (TSR_LIB, or the option library).";
   throw new LibraryError(`The native library cannot be used.\n  ${tried.join("\n  ")}\n${advice}`, { tried, cause });
 }

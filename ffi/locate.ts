@@ -1,4 +1,5 @@
-// Which file is the native library. Nothing is looked up: loading the file is the test, so no read permission is needed.
+// Which file is the native library. Nothing is looked up: loading the file is the test, so no read permission is
+// needed.
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 

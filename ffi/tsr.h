@@ -65,8 +65,8 @@ enum {
 
 /* Options of an operation: eight u32 (TSR_OPTION_WORDS); reserved words are 0. All zero: the documented defaults.
  * engine     TSR_TILED (own kernels), TSR_BLAS, TSR_MLX.
- * tile       the kernel to use (TSR_TILE_*); TSR_TILE_DEFAULT lets the library choose by shape. tsr_trace tells
- *            what ran.
+ * tile       the kernel to use (TSR_TILE_*); TSR_TILE_DEFAULT lets the library choose by shape, and so does a way
+ *            through a product that these operands do not allow. tsr_trace tells what ran.
  * chain      longest chain of float32 additions: 0 is the library's own (tsr_info "chain", at most 256), 32 the
  *            short form for use inside factorisations. Chains are combined pairwise or in higher precision, so the
  *            error of a product is at most (chain + ceil(log2(ceil(K/chain))) + 2) * 2^-24 * |A||B|.
@@ -102,7 +102,8 @@ enum { TSR_LEFT = 0, TSR_RIGHT = 4 };
 enum { TSR_NON_UNIT = 0, TSR_UNIT = 8 };
 
 /* How tsr_scale uses the numbers s_j: as factors, or by their binary exponents (exact): NORMALIZE brings a column
- * whose largest absolute value is s_j into [1/2, 1), RESTORE undoes that. s_j = 0 leaves the column alone. */
+ * whose largest absolute value is s_j into [1/2, 1), RESTORE undoes that; 0, Inf and NaN have no exponent, there both
+ * leave the column alone. */
 enum { TSR_MULTIPLY = 0, TSR_NORMALIZE = 1, TSR_RESTORE = 2 };
 
 enum { TSR_UNIFORM = 0, TSR_NORMAL = 1 };
@@ -129,7 +130,7 @@ TSR_API int32_t tsr_close(uint32_t ctx);
 /* JSON text about the context, NUL-terminated: device, kind, isa, threads, chain, page, tiles, cores. */
 TSR_API int32_t tsr_info(uint32_t ctx, char *text, uint32_t capacity);
 /* Text of the last error of the context, NUL-terminated, cut to capacity; ctx 0: of the calling thread's last
- * failed call that had no valid context. */
+ * failed call that had no valid context, or that of another thread. */
 TSR_API int32_t tsr_error(uint32_t ctx, char *text, uint32_t capacity);
 
 /* ---- memory ---- */
@@ -152,11 +153,13 @@ TSR_API int32_t tsr_read(uint32_t ctx, const uint32_t *A, void *target, uint32_t
 
 /* ---- queue ---- */
 
-/* Starts what was encoded; mode is TSR_QUEUED or TSR_INLINE. Tickets count up from 1. */
+/* Starts what was encoded; mode is TSR_QUEUED or TSR_INLINE, which returns how it ended. Tickets count up from 1; one is
+ * given whenever something was started. */
 TSR_API int32_t tsr_submit(uint32_t ctx, uint32_t mode, uint32_t *ticket);
-/* done = 1 when the ticket has passed. Never waits. TSR_E_CANCELED or TSR_E_DEVICE when that is how it ended. */
+/* done = 1 when the ticket has passed. Never waits. TSR_E_CANCELED, TSR_E_MEMORY (no workspace) or TSR_E_DEVICE when
+ * that is how it ended; the endings of the last 4096 tickets are remembered. */
 TSR_API int32_t tsr_poll(uint32_t ctx, uint32_t ticket, uint32_t *done);
-/* Waits until the ticket has passed, at most so many seconds. */
+/* Waits until the ticket has passed, at most so many seconds, and tells how it ended, as tsr_poll does. */
 TSR_API int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds);
 /* Asks a ticket to stop; running loops see it within milliseconds. A ticket that has passed is left alone. */
 TSR_API int32_t tsr_cancel(uint32_t ctx, uint32_t ticket);
@@ -167,7 +170,7 @@ TSR_API int32_t tsr_trace(uint32_t ctx, double *records, uint32_t capacity, uint
 /* ---- operations ---- */
 
 /* A = off outside the diagonal, diag on it; LOWER and UPPER: only the strict triangle gets off, and the diagonal
- * diag. NaN as diag leaves the diagonal alone. A may be transposed. */
+ * diag. NaN as diag leaves the diagonal alone. A is f32, f64 or u32 and may be transposed. */
 TSR_API int32_t tsr_laset(uint32_t ctx, uint32_t uplo, double off, double diag, const uint32_t *A,
                           const uint32_t *options);
 /* B = alpha A + beta B. Both may be transposed; f32, or one or both f64 (rounded once on the way out). */

@@ -1,5 +1,5 @@
-// Writes ffi/symbols.ts from ffi/tsr.h: the constants, the names of the status codes, and each function with its parameters.
-// `bun scripts/abi.ts` writes, `bun scripts/abi.ts --check` only compares.
+// Writes ffi/symbols.ts from ffi/tsr.h: the constants, the names of the status codes, and each function with its
+// parameters. `bun scripts/abi.ts` writes, `bun scripts/abi.ts --check` only compares.
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 
@@ -35,7 +35,9 @@ function kindOf(declaration: string): string {
   if (type.endsWith("*")) return "buffer";
   if (type === "uint32_t") return "u32";
   if (type === "double") return "f64";
-  throw new SyntaxError(`tsr.h: no parameter kind for "${declaration}"; the contract has uint32_t, double and pointers`);
+  throw new SyntaxError(
+    `tsr.h: no parameter kind for "${declaration}"; the contract has uint32_t, double and pointers`,
+  );
 }
 
 function prototypes(header: string): Prototype[] {
@@ -66,7 +68,9 @@ export function symbolsText(header: string): string {
   const declared = [...header.matchAll(/^TSR_API /gm)].length;
   if (abi === undefined) throw new SyntaxError("tsr.h: no line `#define TSR_ABI number`");
   if (declared !== functions.length) {
-    throw new SyntaxError(`tsr.h: ${declared} functions are declared, ${functions.length} can be read; each stands on one line`);
+    throw new SyntaxError(
+      `tsr.h: ${declared} functions are declared, ${functions.length} can be read; each stands on one line`,
+    );
   }
   const groups = constantGroups(header);
   const statuses = groups.flat().filter(({ name }) => name === "TSR_OK" || name.startsWith("TSR_E_"));
@@ -74,7 +78,9 @@ export function symbolsText(header: string): string {
     group.map(({ name, value }) => `export const ${name} = ${value};`).join("\n")
   );
   const table = functions.map(({ name, text, result, parameters }) =>
-    `${comment(text)}\n  ${name}: { parameters: [${parameters.map((p) => `"${p}"`).join(", ")}], result: "${result}" },`
+    `${comment(text)}\n  ${name}: { parameters: [${
+      parameters.map((p) => `"${p}"`).join(", ")
+    }], result: "${result}" },`
   );
   return `// Generated from tsr.h by scripts/abi.ts. Do not edit: change tsr.h and run it again.
 
@@ -102,7 +108,9 @@ export function stale(): string | undefined {
   const line = wanted.findIndex((text, i) => text !== found[i]);
   if (line < 0 && wanted.length === found.length) return undefined;
   const at = line < 0 ? wanted.length : line;
-  return `ffi/symbols.ts is stale at line ${at + 1}: it says "${found[at] ?? ""}", tsr.h asks for "${wanted[at] ?? ""}". ` +
+  return `ffi/symbols.ts is stale at line ${at + 1}: it says "${found[at] ?? ""}", tsr.h asks for "${
+    wanted[at] ?? ""
+  }". ` +
     "Run `bun scripts/abi.ts`.";
 }
 

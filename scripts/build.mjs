@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Builds the native library, lib/<platform>-<arch>/libtesserae.<ext>, from core/ and cpu/. What is up to date is left alone:
-// objects and the library carry the hash of all that made them. Plain JavaScript for Node, because it runs before all else.
+// Builds the native library, lib/<platform>-<arch>/libtesserae.<ext>, from core/ and cpu/. What is up to date is
+// left alone: objects and the library carry the hash of all that made them. Plain JavaScript for Node, because it
+// runs before all else.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -37,11 +38,15 @@ function zigAt(path, where) {
   return version && { command: [path, "cc"], flags: ["-mcpu=baseline"], identity: `zig ${version} (${where})` };
 }
 
-/** zig of the ziglang wheel in build/venv, installed at the first need. A failed try is noted, so that it is not repeated each time. */
+/**
+ * zig of the ziglang wheel in build/venv, installed at the first need. A failed try is noted, so that it is not
+ * repeated each time.
+ */
 function zigOfVenv() {
   const venv = join(root, "build/venv"), python = join(venv, "bin/python"), failed = join(venv, "failed.txt");
   if (existsSync(failed)) return undefined;
-  const path = () => identityOf([python, "-c"], "import ziglang, os; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))");
+  const path = () =>
+    identityOf([python, "-c"], "import ziglang, os; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))");
   if (!existsSync(python) || !path()) {
     say(`build: installing zig ${ZIG_VERSION} (Python wheel ziglang) into build/venv, once`);
     const why = installZig(venv, python);
@@ -59,8 +64,18 @@ function zigOfVenv() {
 function installZig(venv, python) {
   const made = spawnSync("python3", ["-m", "venv", venv], { encoding: "utf8" });
   if (made.error) return "there is no python3 to install zig with";
-  if (made.status !== 0) return "python3 cannot make a virtual environment (on Debian and Ubuntu: apt install python3-venv)";
-  const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", `ziglang==${ZIG_VERSION}`];
+  if (made.status !== 0) {
+    return "python3 cannot make a virtual environment (on Debian and Ubuntu: apt install python3-venv)";
+  }
+  const pip = [
+    "-m",
+    "pip",
+    "install",
+    "--quiet",
+    "--disable-pip-version-check",
+    "--only-binary=:all:",
+    `ziglang==${ZIG_VERSION}`,
+  ];
   const installed = spawnSync(python, pip, { encoding: "utf8" });
   if (installed.status === 0) return undefined;
   const last = installed.stderr.trim().split("\n").at(-1);
@@ -80,7 +95,7 @@ export function findCompiler() {
   const compiler = zigAt("zig", "PATH") ?? zigOfVenv() ?? systemCompiler();
   if (compiler) return compiler;
   throw new SetupError(
-    "There is no C compiler: install zig (https://ziglang.org/download), or Python 3 with venv and a network connection, " +
+    "There is no C compiler: install zig (https://ziglang.org/download), or Python 3 with venv (and a network), " +
       "or a C compiler as cc (Debian and Ubuntu: apt install gcc; macOS: xcode-select --install). Then run this again.",
   );
 }
@@ -116,7 +131,9 @@ export async function compileLibrary(compiler, sources, output) {
 
 function sourcesOf(extension) {
   return FOLDERS.flatMap((folder) =>
-    readdirSync(join(root, folder)).filter((name) => name.endsWith(extension)).sort().map((name) => `${folder}/${name}`)
+    readdirSync(join(root, folder)).filter((name) => name.endsWith(extension)).sort().map((name) =>
+      `${folder}/${name}`
+    )
   );
 }
 
@@ -126,7 +143,10 @@ function hashOf(...texts) {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The objects to make: source, flags, and a file name that holds the hash of both, of every header and of the compiler. */
+/**
+ * The objects to make: source, flags, and a file name that holds the hash of both, of every header and of the
+ * compiler.
+ */
 function plan(compiler, folder) {
   const headers = ["ffi/tsr.h", ...sourcesOf(".h")].map((file) => readFileSync(join(root, file), "utf8"));
   return sourcesOf(".c").filter((file) => process.arch === "x64" || !file.endsWith("_avx2.c")).map((file) => {
@@ -181,7 +201,11 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   } catch (error) {
     const blocked = ["EACCES", "EPERM", "EROFS"].includes(error.code);
     if (!blocked && !(error instanceof SetupError)) throw error;
-    say(blocked ? `may not write ${error.path}: make the folder writable for this user, and run this again.` : error.message);
+    say(
+      blocked
+        ? `may not write ${error.path}: make the folder writable for this user, and run this again.`
+        : error.message,
+    );
     process.exitCode = 1;
   }
 }

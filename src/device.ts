@@ -189,9 +189,10 @@ export class Device implements Disposable, Host {
     const pieces = this.#encoded;
     this.#encoded = [];
     this.#unsubmitted = false;
+    this.#out[0] = 0;
     const status = this.native.tsr_submit(this.context, mode, this.#out);
     const ticket = this.#out[0]!;
-    if (status === abi.TSR_OK) {
+    if (ticket !== 0) {
       this.#last = ticket;
       this.#flight.push({ ticket, pieces });
       if (inline) this.#reap(ticket);

@@ -186,19 +186,21 @@ export class Memory {
     return piece;
   }
 
-  /** V8 is slow to see that dropped matrices hold much memory (550 MB resident where 150 were live); it collects before
-   * it gives up on an allocation, so the impossible is asked for now and then: after as much fresh memory as was in
-   * use. */
+  /** Both engines are slow to see that dropped matrices hold much memory (550 MB resident where 150 were live): they are made
+   * to collect after as much fresh memory as was in use. Bun has a call for it; V8 collects before it gives up on an
+   * allocation, so the impossible is asked for. */
   #collect(bytes: number): void {
     this.#sinceCollection += bytes;
     if (this.#sinceCollection < Math.max(COLLECT_BYTES, this.#inUse)) return;
+    const { Bun } = globalThis as { Bun?: { gc(now: boolean): void } };
     try {
-      new ArrayBuffer(IMPOSSIBLE_BYTES);
+      if (Bun) Bun.gc(true);
+      else new ArrayBuffer(IMPOSSIBLE_BYTES);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
     }
     this.#sinceCollection = 0;
-    this.#inUse = process.memoryUsage().arrayBuffers;
+    this.#inUse = process.memoryUsage().external;
   }
 
   #block(bytes: number): Block {

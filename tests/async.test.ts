@@ -1,6 +1,7 @@
 // Promised calls: the event loop stays free, aborts and progress work, and calls at once do not disturb each other.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers";
 import * as la from "../src/index.ts";
 import { type Device, explain, explainSync, Matrix, open } from "../src/index.ts";
 import * as contracts from "./contracts.ts";
@@ -188,6 +189,21 @@ describe("calls at once", () => {
     sameBits((await pending).q.data, truth.q.data, "promised");
     sameBits((await svd).u.data, svdTruth.u.data, "svd");
     sameBits(numbers(out).data, la.matmulSync(a, a, { transA: true }).data, "product");
+  });
+
+  it("are not disturbed by matrices made meanwhile, which get no memory that is still in use", async () => {
+    const [m, n] = [200, 3000], a = Matrix.random(m, n, { seed: 9 }), truth = la.qrSync(a), others: Matrix[] = [];
+    const junk = new Float32Array(m * n).fill(NaN);
+    for (let time = 0; time < 5; time++) {
+      let pending = true;
+      const promise = la.qr(a).finally(() => pending = false);
+      while (pending) {
+        others.push(Matrix.from(junk, [m, n]));
+        if (others.length > 40) others.shift()![Symbol.dispose]();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      sameBits((await promise).r.data, truth.r.data, "R");
+    }
   });
 
   it("that depend on each other run in order", async () => {

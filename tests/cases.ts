@@ -4,7 +4,8 @@ import { Random } from "./matrices.ts";
 
 export type Op = "gemm" | "syrk" | "trsm" | "qr" | "svd";
 
-/** gemm: C (m x n) = alpha A B + beta C with depth k. syrk: C (n x n), A n x k. trsm: A m x m, B m x n. qr: m x n. svd: m x n, k values. */
+/** gemm: C (m x n) = alpha A B + beta C with depth k. syrk: C (n x n), A n x k. trsm: A m x m, B m x n. qr: m x n.
+ * svd: m x n, k values. */
 export interface Case {
   readonly op: Op;
   readonly m: number;

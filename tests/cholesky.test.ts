@@ -1,4 +1,5 @@
-// cholesky: the contract on positive definite matrices, what must fail and with which order, jitter, edges and references.
+// cholesky: the contract on positive definite matrices, what must fail and with which order, jitter, edges and
+// references.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { cholesky, choleskySync, Matrix, NotPositiveDefiniteError } from "../src/index.ts";

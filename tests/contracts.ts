@@ -1,4 +1,5 @@
-// The contracts, one function an operation: each measures a result against its operand and returns figures with their bounds.
+// The contracts, one function an operation: each measures a result against its operand and returns figures with their
+// bounds.
 import * as t from "./metrics.ts";
 import { type Dense, type Figure, type Numbers, u, wide } from "./metrics.ts";
 

@@ -1,4 +1,5 @@
-// What the test files share: a check over a list, comparing bits, placing operands, answers from elsewhere, child programs.
+// What the test files share: a check over a list, comparing bits, placing operands, answers from elsewhere, child
+// programs.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -29,7 +30,7 @@ export async function every<T>(
   );
 }
 
-export function bitsOf(a: Float32Array): Uint32Array {
+function bitsOf(a: Float32Array): Uint32Array {
   return new Uint32Array(a.buffer, a.byteOffset, a.length);
 }
 

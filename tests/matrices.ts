@@ -1,4 +1,5 @@
-// Test matrices: the torture set for factorisations, spectra for top-k singular values, positive definite ones for Cholesky,
+// Test matrices: the torture set for factorisations, spectra for top-k singular values, positive definite ones for
+// Cholesky,
 // and the edges. Every number comes from a seed by exactly rounded arithmetic, so both runtimes get the same bits.
 import { type Dense, dense, gram, map, matmul64, maxFloat, smallestEigenvalue, transpose } from "./metrics.ts";
 

@@ -1,4 +1,5 @@
-// The tests' own measurements, in float64 and from nothing but the numbers of operands and results. Figures are multiples of
+// The tests' own measurements, in float64 and from nothing but the numbers of operands and results. Figures are
+// multiples of
 // u = 2^-24. A NaN anywhere makes a figure NaN, and no figure that is NaN is within a bound.
 import assert from "node:assert/strict";
 
@@ -179,7 +180,7 @@ export function norm2(a: Dense, steps = 40): number {
 }
 
 /** The triangle R of a float64 Householder QR, n x n; m >= n. */
-export function triangle64(a: Dense): Dense {
+function triangle64(a: Dense): Dense {
   const { m, n } = a, t = transpose(a).x, r = dense(n, n);
   for (let j = 0; j < n; j++) {
     const at = j * m;

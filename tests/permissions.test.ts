@@ -7,10 +7,11 @@ import { deno, run } from "./programs.ts";
 
 const program = fileURLToPath(new URL("./fixtures/permissions.ts", import.meta.url));
 const library = candidates()[0]!;
-const denoRun = (...flags: string[]) => run(deno, ["run", "--no-prompt", "--no-check", ...flags, program]);
+const denoRun = (flags: readonly string[], environment: Record<string, string> = {}) =>
+  run(deno, ["run", "--no-prompt", "--no-check", ...flags, program], environment);
 
 test("permissions: the path of the library is all that Deno needs", async () => {
-  const { code, out, errors } = await denoRun(`--allow-ffi=${library}`);
+  const { code, out, errors } = await denoRun([`--allow-ffi=${library}`]);
   assert.equal(code, 0, errors);
   const { error, same, library: used } = JSON.parse(out);
   assert.ok(error < 1e-5, `error ${error}`);
@@ -19,7 +20,7 @@ test("permissions: the path of the library is all that Deno needs", async () => 
 });
 
 test("permissions: without it the error names the library", async () => {
-  const { code, errors } = await denoRun();
+  const { code, errors } = await denoRun([]);
   assert.equal(code, 1);
   assert.match(errors, /LibraryError/);
   assert.ok(errors.includes(library), errors);
@@ -27,16 +28,8 @@ test("permissions: without it the error names the library", async () => {
 });
 
 test("permissions: a variable that may be read is honoured", async () => {
-  const { code, errors } = await run(deno, [
-    "run",
-    "--no-prompt",
-    "--no-check",
-    `--allow-ffi=${library}`,
-    "--allow-env",
-    program,
-  ], {
-    TSR_THREADS: "none",
-  });
+  const flags = [`--allow-ffi=${library}`, "--allow-env=TSR_THREADS"];
+  const { code, errors } = await denoRun(flags, { TSR_THREADS: "none" });
   assert.equal(code, 1);
   assert.match(errors, /TSR_THREADS/);
 });

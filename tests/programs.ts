@@ -5,9 +5,10 @@ import process from "node:process";
 
 export const runtime: "bun" | "deno" = "Deno" in globalThis ? "deno" : "bun";
 
-/** The two runtimes: this one, and the other as `npm test` puts it on PATH. */
-export const bun: string = runtime === "bun" ? process.execPath : "bun";
-export const deno: string = runtime === "deno" ? process.execPath : "deno";
+/** Both runtimes, as `npm test` puts them on PATH. By name: a child that Deno starts by its own path gets all of its
+ * permissions, whatever the flags say. */
+export const bun = "bun";
+export const deno = "deno";
 
 export interface Ended {
   code: number | null;

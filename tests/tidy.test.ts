@@ -37,19 +37,19 @@ test("tidy: ffi/symbols.ts is what scripts/abi.ts makes of ffi/tsr.h", () => {
 
 // ---- the checker itself ----
 
-const readme =
-  "```\nsrc/errors, src/version → ffi/load → src/env\n→ src/qr → src/index\n```\n| `TSR_LIB` | path |\n";
+const readme = "```\nsrc/errors, src/version → ffi/load → src/env\n→ src/small → src/qr → src/index\n```\n" +
+  "| `TSR_LIB` | path |\n";
 const clean: Readonly<Record<string, string>> = {
   "README.md": readme,
   "src/errors.ts": "export class ShapeError extends RangeError {}\n",
   "ffi/load.ts": 'import { ShapeError } from "../src/errors.ts";\nexport const load = () => new ShapeError();\n',
   "src/env.ts":
     "export const variables = {\n  TSR_LIB: 1,\n};\nexport const read = (name: string) => process.env[name];\n",
-  "src/qr.ts":
-    'import { ShapeError } from "./errors.ts";\nexport const qr = (): void => { throw new ShapeError(); };\n',
+  "src/small.ts": "export const small = 1;\n",
+  "src/qr.ts": 'import { small } from "./small.ts";\n' +
+    'import { ShapeError } from "./errors.ts";\nexport const qr = (): void => { throw new ShapeError(small); };\n',
   "src/version.ts": 'export const version = "1";\n',
-  "src/index.ts":
-    'export { version } from "./version.ts";\nexport { qr } from "./qr.ts";\n' +
+  "src/index.ts": 'export { version } from "./version.ts";\nexport { qr } from "./qr.ts";\n' +
     'import { load } from "../ffi/load.ts";\nimport { read, variables } from "./env.ts";\n' +
     'load(read("TSR_LIB"), variables);\n',
   "cpu/a.h": "int a(void);\n",
@@ -127,8 +127,7 @@ for (const [i, [rule, path, text]] of innocent.entries()) {
 }
 
 test("tidy checker: imports of every form are seen", () => {
-  const text =
-    'import a from "./a.ts";\nimport {\n  b,\n} from "./b.ts";\nimport "./c.ts";\n' +
+  const text = 'import a from "./a.ts";\nimport {\n  b,\n} from "./b.ts";\nimport "./c.ts";\n' +
     'export * from "./d.ts";\nawait import("./e.ts");\n' +
     'export type { F } from "./f.ts"; // import "./no.ts"\n';
   assert.deepEqual(importsOf(text).sort(), ["./a.ts", "./b.ts", "./c.ts", "./d.ts", "./e.ts", "./f.ts"]);
@@ -136,7 +135,9 @@ test("tidy checker: imports of every form are seen", () => {
 
 test("tidy checker: the README's list is read, and functions are found in this tree", () => {
   assert.ok(importOrder(tree.get("README.md")!).length > 5);
-  assert.deepEqual(importOrder(readme), [["src/errors", "src/version"], ["ffi/load"], ["src/env"], ["src/qr"], [
+  assert.deepEqual(importOrder(readme), [["src/errors", "src/version"], ["ffi/load"], ["src/env"], ["src/small"], [
+    "src/qr",
+  ], [
     "src/index",
   ]]);
   assert.ok(functionLengths("tests/tidy.test.ts", tree.get("tests/tidy.test.ts")!).length >= 5);

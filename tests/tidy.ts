@@ -99,31 +99,19 @@ function checkOrder(tree: Tree): string[] {
   return found;
 }
 
-const algorithms = [
-  "product",
-  "qr",
-  "ritz",
-  "krylov",
-  "subspace",
-  "svd",
-  "cholesky",
-  "lu",
-  "eigh",
-  "solve",
-  "lstsq",
-  "pca",
-  "norm",
-  "basis",
-  "expm",
-];
-const formulaWords = ["errors", "input", "matrix", "blas", "call", "check", "random", "small", "proof", ...algorithms]
-  .map((name) => `src/${name}.ts`);
+/** What an algorithm may know, beside other algorithms: those are all that stand between src/small and src/index. */
+const words = ["errors", "input", "matrix", "blas", "call", "check", "random", "small", "proof"].map((name) =>
+  `src/${name}`
+);
 
 function checkAlgorithms(tree: Tree): string[] {
-  return algorithms.map((name) => `src/${name}.ts`).flatMap((path) =>
+  const order = importOrder(tree.get("README.md") ?? "").flat();
+  const algorithms = order.slice(order.indexOf("src/small") + 1, order.indexOf("src/index"));
+  const known = new Set([...words, ...algorithms].map((name) => `${name}.ts`));
+  return algorithms.map((name) => `${name}.ts`).flatMap((path) =>
     importsOf(tree.get(path) ?? "")
       .map((specifier) => specifier.startsWith(".") ? resolve(path, specifier) : specifier)
-      .filter((target) => !formulaWords.includes(target))
+      .filter((target) => !known.has(target))
       .map((target) => `${path} imports ${target}`)
   );
 }
@@ -161,7 +149,7 @@ function checkDeadFiles(tree: Tree): string[] {
   const queue = [...alive];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     const strings = [...bare(tree.get(path)!, false).matchAll(/["'`]([^"'`\n]+\.\w+)["'`]/g)].map((m) => m[1]!);
-    const targets = strings.flatMap((s) => [s, resolve(path, s), resolve(path, `./${s}`)]);
+    const targets = strings.flatMap((s) => [s, resolve(path, s), `tests/fixtures/${s}`]);
     for (const target of targets) {
       if (!tree.has(target) || alive.has(target)) continue;
       alive.add(target);

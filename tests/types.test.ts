@@ -106,7 +106,8 @@ test("types: every declared name is built or listed as not built", () => {
 });
 
 test("types: every function that returns a promise has its blocking twin, and nothing else is exported", () => {
-  const asynchronous = [...source.matchAll(/^export declare function (\w+)[^;]*\): Promise</gms)].map((m) => m[1]!);
+  const parts = source.split(/^export declare function /m).slice(1).filter((part) => /\): Promise</.test(part));
+  const asynchronous = parts.map((part) => /^\w+/.exec(part)![0]);
   const wanted = asynchronous.filter((name) => built.includes(name)).map((name) => `${name}Sync`);
   assert.ok(wanted.length >= 7, `only ${wanted}`);
   assert.deepEqual(wanted.filter((name) => !built.includes(name)), [], "no blocking twin");

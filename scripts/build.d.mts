@@ -1,0 +1,12 @@
+// Types of build.mjs.
+export interface Compiler {
+  command: string[];
+  flags: string[];
+  identity: string;
+}
+/** zig from PATH, else from the venv, else cc. */
+export function findCompiler(): Compiler;
+/** Compiles C files into one shared library, with the flags of the real one. */
+export function compileLibrary(compiler: Compiler, sources: string[], output: string): Promise<void>;
+/** Makes the library where sources, flags or compiler have changed; its path. */
+export function build(): Promise<string>;

@@ -1,0 +1,82 @@
+// Every instruction set of this machine keeps the contracts, each by its own kernels.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  choleskySync,
+  type Device,
+  DeviceError,
+  matmulSync,
+  Matrix,
+  open,
+  qrSync,
+  solveSync,
+  svdSync,
+} from "../src/index.ts";
+import { nameOf, products } from "./cases.ts";
+import * as contracts from "./contracts.ts";
+import { every } from "./helpers.ts";
+import { fill, positive, Random, randomSample, type Sample, sample, square, tall } from "./matrices.ts";
+import { hold, singularValues64, transpose, wide } from "./metrics.ts";
+
+const names = ["cpu", "cpu:portable", "cpu:avx2"] as const;
+
+/** The device, or undefined where this machine lacks the instructions. */
+function openIfAble(device: string): Device | undefined {
+  try {
+    return open({ device, threads: 2 });
+  } catch (error) {
+    assert.ok(error instanceof DeviceError, String(error));
+    assert.match(error.message, new RegExp(device.replace("cpu:", "")));
+    return undefined;
+  }
+}
+
+function on(device: Device, { data, shape }: Sample): Matrix {
+  return Matrix.from(data, shape, { device });
+}
+
+for (const name of names) {
+  const device = openIfAble(name);
+  describe(`device ${name}`, { skip: device === undefined ? "this machine lacks these instructions" : false }, () => {
+    const here = device!;
+
+    it("is the one that was asked for", () => {
+      assert.equal(here.name, name);
+      if (name !== "cpu") assert.equal(here.facts.isa, name.replace("cpu:", ""));
+    });
+
+    it("keeps the contract of products", async () => {
+      const small = products.filter((c, at) => c.beta === 0 && c.m * c.n * c.k < 2e6 && at % 3 === 0);
+      await every(small, nameOf, (c, at) => {
+        const random = new Random(at), next = c.input === "constant" ? () => 0.1 : () => 2 * random.uniform() - 1;
+        const a = sample("", c.transA ? fill(c.k, c.m, next) : fill(c.m, c.k, next));
+        const b = sample("", c.transB ? fill(c.n, c.k, next) : fill(c.k, c.n, next));
+        const { transA, transB, alpha } = c, turn = (x: Sample, yes: boolean) => (yes ? transpose(wide(x)) : wide(x));
+        const C = matmulSync(on(here, a), on(here, b), { transA, transB, alpha });
+        hold(contracts.product(C, { A: turn(a, transA), B: turn(b, transB), alpha }, 256), "C");
+      });
+    });
+
+    it("keeps the contract of qr", async () => {
+      await every([...tall(300, 70), ...square(66)], ({ name }) => name, (recipe, at) => {
+        const a = recipe.make(), { q, r } = qrSync(on(here, a), { method: at % 4 === 0 ? "cgs2" : "blocked" });
+        hold(contracts.qr(a, q, r), "QR");
+      });
+    });
+
+    it("keeps the contract of svd", async () => {
+      await every([...tall(200, 64), ...square(64)], ({ name }) => name, (recipe) => {
+        const a = recipe.make(), result = svdSync(on(here, a), { k: 4, maxPasses: 60 });
+        hold(contracts.svd(a, result, singularValues64(wide(a)), 1e-5), "triplets");
+      });
+    });
+
+    it("keeps the contracts of cholesky and solve", async () => {
+      await every(positive(97), ({ name }) => name, (recipe) => {
+        const a = recipe.make(), b = randomSample(97, 3, 5);
+        hold(contracts.cholesky(a, choleskySync(on(here, a)).l), "L");
+        hold(contracts.solve(wide(a), solveSync(on(here, a), on(here, b), { assume: "positive" }).x, b), "x");
+      });
+    });
+  });
+}
