@@ -108,18 +108,21 @@ static void record(tsr_queue *queue, uint64_t number, uint32_t tile, double seco
   if (queue->traced - queue->fetched > TSR_TRACE_RECORDS) queue->fetched = queue->traced - TSR_TRACE_RECORDS;
 }
 
-/* Runs one operation, or passes it by: when its ticket was cancelled or failed, or its predicate is 0. */
-static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, int32_t status) {
+/* Runs one operation, or passes it by: when its ticket was cancelled or failed, or its predicate is 0. clock is when
+ * the one before ended, and then when this one did. */
+static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, int32_t status,
+                       struct timespec *clock) {
   tsr_queue *queue = &context->queue;
   const tsr_op *op = &queue->ops[number % TSR_QUEUE_OPS];
   uint32_t tile = 0;
   double seconds = 0;
   bool due = status == TSR_OK && !atomic_load(&batch->canceled) && !(op->predicate && *op->predicate == 0);
   if (due) {
-    struct timespec start = now();
+    struct timespec start = *clock;
     context->run.tile = 0;
     status = context->engine->op[op->id](&context->run, op);
-    seconds = seconds_between(start, now());
+    *clock = now();
+    seconds = seconds_between(start, *clock);
     if (status == TSR_OK && !atomic_load(&batch->canceled)) tile = context->run.tile;
   }
   pthread_mutex_lock(&queue->lock);
@@ -134,8 +137,9 @@ static void run_batch(tsr_context *context, uint64_t number) {
   tsr_batch *batch = &queue->batches[number % TSR_QUEUE_BATCHES];
   int32_t status = atomic_load(&context->dead) ? TSR_E_DEVICE : TSR_OK;
   context->run.canceled = &batch->canceled;
+  struct timespec clock = now();
   for (uint64_t i = atomic_load(&queue->executed) + 1; i <= batch->last; i++)
-    status = run_one(context, batch, i, status);
+    status = run_one(context, batch, i, status, &clock);
   if (status == TSR_E_DEVICE) atomic_store(&context->dead, true);
   pthread_mutex_lock(&queue->lock);
   batch->status = status == TSR_OK && atomic_load(&batch->canceled) ? TSR_E_CANCELED : status;

@@ -6,7 +6,8 @@
 /* Called once for each index below count, by any thread; worker < threads, and no two at once have the same. */
 typedef void (*tsr_task)(void *context, size_t index, uint32_t worker);
 
-/* threads counts the caller of tsr_pool_run, who works too; the other threads are made at the first run. NULL: no memory. */
+/* threads counts the caller of tsr_pool_run, who works too; the other threads are made at the first run. NULL: no
+ * memory. */
 tsr_pool *tsr_pool_open(uint32_t threads);
 void tsr_pool_close(tsr_pool *pool);
 uint32_t tsr_pool_threads(const tsr_pool *pool);

@@ -102,8 +102,8 @@ enum { TSR_LEFT = 0, TSR_RIGHT = 4 };
 enum { TSR_NON_UNIT = 0, TSR_UNIT = 8 };
 
 /* How tsr_scale uses the numbers s_j: as factors, or by their binary exponents (exact): NORMALIZE brings a column
- * whose largest absolute value is s_j into [1/2, 1), RESTORE undoes that; 0, Inf and NaN have no exponent, there both
- * leave the column alone. */
+ * whose largest absolute value is s_j into [1/2, 1), RESTORE undoes that; 0, Inf and NaN have no exponent, there
+ * both leave the column alone. */
 enum { TSR_MULTIPLY = 0, TSR_NORMALIZE = 1, TSR_RESTORE = 2 };
 
 enum { TSR_UNIFORM = 0, TSR_NORMAL = 1 };
@@ -153,11 +153,11 @@ TSR_API int32_t tsr_read(uint32_t ctx, const uint32_t *A, void *target, uint32_t
 
 /* ---- queue ---- */
 
-/* Starts what was encoded; mode is TSR_QUEUED or TSR_INLINE, which returns how it ended. Tickets count up from 1; one is
- * given whenever something was started. */
+/* Starts what was encoded; mode is TSR_QUEUED or TSR_INLINE, which returns how it ended. Tickets count up from 1;
+ * one is given whenever something was started. */
 TSR_API int32_t tsr_submit(uint32_t ctx, uint32_t mode, uint32_t *ticket);
-/* done = 1 when the ticket has passed. Never waits. TSR_E_CANCELED, TSR_E_MEMORY (no workspace) or TSR_E_DEVICE when
- * that is how it ended; the endings of the last 4096 tickets are remembered. */
+/* done = 1 when the ticket has passed. Never waits. TSR_E_CANCELED, TSR_E_MEMORY (no workspace) or TSR_E_DEVICE
+ * when that is how it ended; the endings of the last 4096 tickets are remembered. */
 TSR_API int32_t tsr_poll(uint32_t ctx, uint32_t ticket, uint32_t *done);
 /* Waits until the ticket has passed, at most so many seconds, and tells how it ended, as tsr_poll does. */
 TSR_API int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds);
@@ -205,8 +205,8 @@ TSR_API int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const 
  * others). A column is dead when it is 0, when it entered not longer than floor, or when its distance from the span
  * of those before it, as a unit column, is at most floor: T_jj = 0 and random numbers of length about 1 in W, from
  * seed. info (u32, 1x2): 1 when the certificate failed (Gram matrix further than 1/2 from I, a dead column, or a
- * column that entered shorter than sqrt(0.999): what a projection took off a unit column comes back as that part of the
- * error of the basis, and grows from block to block), so that this word is the predicate of another pass; the
+ * column that entered shorter than sqrt(0.999): what a projection took off a unit column comes back as that part of
+ * the error of the basis, and grows from block to block), so that this word is the predicate of another pass; the
  * number of dead columns. */
 TSR_API int32_t tsr_orth(uint32_t ctx, const uint32_t *W, const uint32_t *T, const uint32_t *info, double floor,
                          uint32_t seed,

@@ -19,6 +19,7 @@ import {
 } from "./solve.ts";
 import { topJob, type TopOptions, type TopSvd } from "./svd.ts";
 import { effective } from "./tune.ts";
+import { version } from "./version.ts";
 
 export * from "./errors.ts";
 export { type Device, open, type OpenOptions } from "./device.ts";
@@ -152,8 +153,8 @@ export function orthonormalizeSync(v: MatrixLike, options: OrthonormalizeOptions
   return runSync("orthonormalize", [v], options, (call) => orthonormalizeJob(call, v, options));
 }
 
-/** What is in use: library, device, instruction set, threads, engines, and the dispatch table in force. */
+/** What is in use: version, library, device, instruction set, threads, engines, and the dispatch table in force. */
 export function info(): Record<string, unknown> {
   const { name, library, facts } = defaultDevice();
-  return { name, library, ...facts, table: effective() };
+  return { version, name, library, ...facts, table: effective() };
 }

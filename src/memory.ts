@@ -186,9 +186,9 @@ export class Memory {
     return piece;
   }
 
-  /** Both engines are slow to see that dropped matrices hold much memory (550 MB resident where 150 were live): they are made
-   * to collect after as much fresh memory as was in use. Bun has a call for it; V8 collects before it gives up on an
-   * allocation, so the impossible is asked for. */
+  /** Both engines are slow to see that dropped matrices hold much memory (550 MB resident where 150 were live): they
+   * are made to collect after as much fresh memory as was in use. Bun has a call for it; V8 collects before it gives up
+   * on an allocation, so the impossible is asked for. */
   #collect(bytes: number): void {
     this.#sinceCollection += bytes;
     if (this.#sinceCollection < Math.max(COLLECT_BYTES, this.#inUse)) return;

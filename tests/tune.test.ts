@@ -43,7 +43,8 @@ describe("the dispatch table", () => {
 function child(program: string, env: Record<string, string>): { status: number | null; output: string } {
   const file = fileURLToPath(new URL(`./fixtures/${program}`, import.meta.url));
   const args = "Deno" in globalThis ? ["run", "-A", file] : [file];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: "utf8" });
+  const options = { env: { ...process.env, ...env }, encoding: "utf8" } as const;
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
   return { status, output: stdout + stderr };
 }
 
@@ -112,7 +113,8 @@ describe("explain", () => {
 
 describe("engines that are not there", () => {
   test("an engine of another library says how to get it", () => {
-    assert.throws(() => matmulSync([[1]], [[1]], { engine: "blas" }), { code: "TSR_DEVICE", message: /"blas".*offers tiled.*TSR_LIB/ });
+    const refusal = { code: "TSR_DEVICE", message: /"blas".*offers tiled.*TSR_LIB/ };
+    assert.throws(() => matmulSync([[1]], [[1]], { engine: "blas" }), refusal);
     assert.throws(() => matmulSync([[1]], [[1]], { engine: "mlx" }), { code: "TSR_DEVICE" });
   });
 
