@@ -4,7 +4,16 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import { LibraryError } from "../src/errors.ts";
-import { symbols, TSR_ABI, TSR_INLINE, TSR_OK, TSR_QUEUED } from "./symbols.ts";
+import {
+  symbols,
+  TSR_ABI,
+  TSR_E_CANCELED,
+  TSR_E_DEVICE,
+  TSR_E_MEMORY,
+  TSR_INLINE,
+  TSR_OK,
+  TSR_QUEUED,
+} from "./symbols.ts";
 
 type Symbols = typeof symbols;
 
@@ -122,6 +131,9 @@ function quiesce(native: Native, context: number): void {
   native.tsr_wait(context, last, 1);
 }
 
+/** How a ticket can end; of a queued one its submission does not tell. */
+const endings: ReadonlySet<number> = new Set([TSR_E_CANCELED, TSR_E_MEMORY, TSR_E_DEVICE]);
+
 const inWorker = !isMainThread || "WorkerGlobalScope" in globalThis;
 
 /**
@@ -152,7 +164,13 @@ function stopAtEnd(native: Native): Native {
     },
   };
   if (!inWorker) return guarded;
-  return { ...guarded, tsr_submit: (context, _mode, ticket) => tsr_submit(context, TSR_INLINE, ticket) };
+  return {
+    ...guarded,
+    tsr_submit: (context, mode, ticket) => {
+      const status = tsr_submit(context, TSR_INLINE, ticket);
+      return mode === TSR_QUEUED && endings.has(status) ? TSR_OK : status;
+    },
+  };
 }
 
 const loaded = new Map<string, Native>();

@@ -51,7 +51,7 @@ function zigOfVenv() {
     say(`build: installing zig ${ZIG_VERSION} (Python wheel ziglang) into build/venv, once`);
     const why = installZig(venv, python);
     if (why !== undefined) {
-      say(`build: ${why}; using cc instead. To try again, delete build/venv.`);
+      say(`build: ${why}; looking for cc instead. To try zig again, delete build/venv.`);
       mkdirSync(venv, { recursive: true });
       writeFileSync(failed, `${why}\n`);
       return undefined;
@@ -96,8 +96,17 @@ export function findCompiler() {
   if (compiler) return compiler;
   throw new SetupError(
     "There is no C compiler: install zig (https://ziglang.org/download), or Python 3 with venv (and a network), " +
-      "or a C compiler as cc (Debian and Ubuntu: apt install gcc; macOS: xcode-select --install). Then run this again.",
+      "or a C compiler as cc (Debian and Ubuntu: apt install gcc; macOS: xcode-select --install). Then delete " +
+      "build/venv, and run this again.",
   );
+}
+
+/** What to do about a compiler that failed for want of a right or of room. */
+function adviceOn(output) {
+  if (/Permission denied|Read-only file system|EACCES|AccessDenied/.test(output)) {
+    return `\nMake ${join(root, "build")} and ${join(root, "lib")} writable for this user, and run this again.`;
+  }
+  return /No space left/.test(output) ? "\nThe disk is full: make room, and run this again." : "";
 }
 
 /** Runs a compiler; its output when it fails is the error's text. */
@@ -112,7 +121,7 @@ function compile(compiler, parameters) {
     child.on("close", (code) => {
       if (code === 0 && output !== "") say(output.trimEnd());
       if (code === 0) resolve();
-      else reject(new SetupError(`${compiler.identity} failed:\n${output.trimEnd()}`));
+      else reject(new SetupError(`${compiler.identity} failed:\n${output.trimEnd()}${adviceOn(output)}`));
     });
   });
 }

@@ -195,6 +195,24 @@ test("another thread gets TSR_E_THREAD, but may poll, cancel and wait", async ()
   await worker.terminate();
 });
 
+test("a blocking submission that another thread cancels returns so", async () => {
+  using raw = new Raw();
+  const worker = new Worker(new URL("fixtures/canceler.ts", import.meta.url), { workerData: raw.context });
+  await new Promise((resolve, reject) => {
+    worker.once("message", resolve);
+    worker.once("error", reject);
+  });
+  const n = 2048, A = raw.matrix(n, n), C = raw.matrix(n, n);
+  const o = options({ [abi.TSR_OPTION_TILE]: abi.TSR_TILE_REFERENCE });
+  raw.ok(raw.native.tsr_gemm(raw.context, 1, A.view, A.view, 0, C.view, o));
+  const status = raw.native.tsr_submit(raw.context, abi.TSR_INLINE, raw.out);
+  assert.equal(nameOf(status), "TSR_E_CANCELED");
+  assert.equal(raw.out[0], 1, "a ticket is given all the same");
+  assert.match(raw.text(), /ticket 1 was cancelled/);
+  assert.equal(nameOf(raw.native.tsr_wait(raw.context, 1, 0)), "TSR_E_CANCELED");
+  await worker.terminate();
+});
+
 // ---- the end, with a job running ----
 
 const endings: readonly (readonly [way: string, code: number, errors: RegExp])[] = [

@@ -8,12 +8,15 @@ import {
   fill,
   large,
   normal,
+  odd,
   orthonormal,
   randomSample,
   type Recipe,
   type Sample,
   sample,
   spectra,
+  square,
+  tall,
   torture,
 } from "./matrices.ts";
 import * as t from "./metrics.ts";
@@ -79,7 +82,8 @@ describe("svd with k values", () => {
     });
 
     it(`by ${method} finds every value when k is the shorter side`, async () => {
-      const list = torture().filter((r) => /^square|one number|2x300|7x5|wide of|wide zero/.test(r.name));
+      const small = odd().filter((r) => /one number|2x300|7x5|wide of|wide zero/.test(r.name));
+      const list = [...square(64), ...tall(120, 48).filter((_, at) => at % 3 === 0), ...small];
       await every(list, name, async (recipe) => {
         const a = recipe.make(), { converged } = await check(a, { k: Math.min(...a.shape), method }, truth(recipe, a));
         assert.ok(converged, "not converged, though nothing is left out");
