@@ -18,6 +18,7 @@ typedef struct {
 /* The operations, in the order of tsr.h. */
 typedef enum {
   TSR_OP_LASET, TSR_OP_GEADD, TSR_OP_GEMM, TSR_OP_SYRK, TSR_OP_TRSM, TSR_OP_POTRF,
+  TSR_OP_GETRF, TSR_OP_LASWP, TSR_OP_LATRD, TSR_OP_LABRD, TSR_OP_STEDC, TSR_OP_BDSDC,
   TSR_OP_COLSTAT, TSR_OP_SCALE, TSR_OP_ORTH, TSR_OP_RESID, TSR_OP_RAND, TSR_OP_COUNT
 } tsr_op_id;
 
@@ -25,13 +26,16 @@ typedef enum {
  *   laset   flags uplo, alpha off, beta diag, v A            syrk    flags uplo, alpha, beta, v A C
  *   geadd   alpha, beta, v A B                               trsm    flags, alpha, v A B
  *   gemm    alpha, beta, v A B C                             potrf   flags base, v A info
+ *   getrf   v A pivots info                              laswp   flags direction, v A pivots
+ *   latrd   v A L R T DE                                 labrd   v A L R T DE
+ *   stedc   v DE Z                                       bdsdc   v DE Z
  *   colstat v A S info        scale  flags mode, v A S       orth    alpha floor, seed, v W T info
  *   resid   v A X B R                                        rand    flags distribution, seed, v A */
 typedef struct {
   tsr_op_id id;
   uint32_t flags, seed[2];
   double alpha, beta;
-  tsr_view v[4];
+  tsr_view v[5];
   uint32_t engine, tile, chain;
   const uint32_t *predicate; /* NULL: unconditional */
 } tsr_op;

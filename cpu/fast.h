@@ -8,6 +8,12 @@ int32_t tsr_fast_gemm(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_syrk(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_trsm(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_potrf(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_getrf(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_laswp(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_latrd(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_labrd(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_stedc(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_bdsdc(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_orth(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_resid(tsr_run *run, const tsr_op *op);
 

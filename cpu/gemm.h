@@ -6,6 +6,16 @@
 
 /* ---- kernels of one instruction set ---- */
 
+/* One pass over rows of a float32 matrix, products and sums in float64: dots[r] += a(r,:) x, and
+ * y += f[0] a(0,:) + f[1] a(1,:) + ... Without x, or without y, only the other half. */
+typedef struct {
+  size_t rows, k;
+  const float *a;
+  size_t lda;
+  const double *x, *f;
+  double *dots, *y;
+} tsr_sweep;
+
 /* One tile of C = alpha A B + beta C with at most `mr` rows and exactly nr (or nr/2) columns. Row t of B is a vector;
  * elements of A are broadcast: a[i*lda + t] when A lies by rows, a[t*lda + i] when it lies by columns or in a packed
  * panel (lda = mr). Sums run in chains of `chain` products, folded pairwise; at most TSR_CHAINS of them. beta = 0
@@ -65,10 +75,12 @@ typedef struct {
   void (*dots)(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
   /* z = y' A: z[j] = sum over t < k of y[t] A(t,j), in order. */
   void (*rows)(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
+  void (*sweep)(const tsr_sweep *sweep);
 } tsr_kernels;
 
-enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4 };
+enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4, TSR_SWEEP_ROWS = 4 };
 
+void tsr_sweep_portable(const tsr_sweep *s);
 extern const tsr_kernels tsr_kernels_portable, tsr_kernels_avx2;
 const tsr_kernels *tsr_kernels_of(uint32_t isa);
 

@@ -8,6 +8,7 @@ enum {
   SLAB = 1 << 22,    /* and its elements: few slabs, so that threads seldom wait for each other */
   ROW_TILES = 24,    /* tiles in a block of A */
   GROUP_PANELS = 16, /* fewest panels of B for which a block of A is packed */
+  PACK_PANELS = 4,   /* of B packed in one go */
   CHUNKS = 4,        /* wanted for each thread */
   WIDE_SIDE = 1024   /* largest block of C when its sums are kept in float64 */
 };
@@ -28,14 +29,14 @@ typedef struct {
 static void pack_b(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
-  size_t across = tsr_parts(p->panels, GROUP_PANELS), nr = p->kernels->nr, first = chunk % across * GROUP_PANELS,
+  size_t across = tsr_parts(p->panels, PACK_PANELS), nr = p->kernels->nr, first = chunk % across * PACK_PANELS,
          j = first * nr;
   size_t block = chunk / across, t = p->t0 + block * p->blocks.size;
   (void)worker;
   if (tsr_stopped(p->run)) return;
   tsr_pack pack = {.w = nr,
                    .panel = p->panel_b,
-                   .width = tsr_min(GROUP_PANELS * nr, p->cols - j),
+                   .width = tsr_min(PACK_PANELS * nr, p->cols - j),
                    .k = tsr_min(p->blocks.size, p->t1 - t),
                    .from = tsr_operand_at(&g->b, t, p->j0 + j),
                    .ld = g->b.ld,
@@ -116,7 +117,7 @@ static void multiply_block(packed *p, size_t slab) {
   if (threads == 1) p->groups = 1;
   for (p->t0 = 0; p->t0 < p->g->k && !tsr_stopped(p->run); p->t0 = p->t1) {
     p->t1 = tsr_min(p->g->k, p->t0 + slab);
-    tsr_pool_run(pool, tsr_parts(p->t1 - p->t0, p->blocks.size) * tsr_parts(p->panels, GROUP_PANELS), pack_b, p);
+    tsr_pool_run(pool, tsr_parts(p->t1 - p->t0, p->blocks.size) * tsr_parts(p->panels, PACK_PANELS), pack_b, p);
     tsr_pool_run(pool, rows * p->groups, multiply, p);
   }
 }

@@ -173,4 +173,5 @@ const tsr_kernels tsr_kernels_portable = {
     .fold = fold,
     .dots = dots,
     .rows = rows_times,
+    .sweep = tsr_sweep_portable,
 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SPIN_NANOSECONDS = 30000 }; /* how long a thread looks for news before it sleeps */
+enum { SPIN_NANOSECONDS = 50000 }; /* how long a thread looks for news before it sleeps */
 
 typedef struct {
   tsr_pool *pool;

@@ -17,4 +17,16 @@ typedef struct {
 
 int32_t tsr_solve(tsr_run *run, const tsr_system *s);
 
+/* Rows j and pivots[j] change places, first <= j < end in order or backward; element (i, c) of the rows x columns
+ * matrix is a[i*row + c*col], and one of the two strides is 1. */
+typedef struct {
+  float *a;
+  size_t row, col, rows, columns;
+  const uint32_t *pivots;
+  size_t first, end;
+  bool backward;
+} tsr_exchanges;
+
+void tsr_exchange(tsr_run *run, const tsr_exchanges *e);
+
 #endif

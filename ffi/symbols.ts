@@ -90,6 +90,9 @@ export const TSR_RESTORE = 2;
 export const TSR_UNIFORM = 0;
 export const TSR_NORMAL = 1;
 
+export const TSR_FORWARD = 0;
+export const TSR_BACKWARD = 1;
+
 export const TSR_QUEUED = 0;
 export const TSR_INLINE = 1;
 
@@ -170,6 +173,22 @@ export const symbols = {
   // int32_t tsr_potrf(uint32_t ctx, const uint32_t *A, const uint32_t *info, uint32_t base, const uint32_t
   // *options);
   tsr_potrf: { parameters: ["u32", "buffer", "buffer", "u32", "buffer"], result: "i32" },
+  // int32_t tsr_getrf(uint32_t ctx, const uint32_t *A, const uint32_t *pivots, const uint32_t *info, const uint32_t
+  // *options);
+  tsr_getrf: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_laswp(uint32_t ctx, const uint32_t *A, const uint32_t *pivots, uint32_t direction, const uint32_t
+  // *options);
+  tsr_laswp: { parameters: ["u32", "buffer", "buffer", "u32", "buffer"], result: "i32" },
+  // int32_t tsr_latrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint32_t *R, const uint32_t *T,
+  // const uint32_t *DE, const uint32_t *options);
+  tsr_latrd: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_labrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint32_t *R, const uint32_t *T,
+  // const uint32_t *DE, const uint32_t *options);
+  tsr_labrd: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_stedc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
+  tsr_stedc: { parameters: ["u32", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
+  tsr_bdsdc: { parameters: ["u32", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info, const uint32_t
   // *options);
   tsr_colstat: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },

@@ -108,6 +108,9 @@ enum { TSR_MULTIPLY = 0, TSR_NORMALIZE = 1, TSR_RESTORE = 2 };
 
 enum { TSR_UNIFORM = 0, TSR_NORMAL = 1 };
 
+/* Order of the row exchanges of tsr_laswp. */
+enum { TSR_FORWARD = 0, TSR_BACKWARD = 1 };
+
 /* How tsr_submit starts the encoded work: on the queue's thread, or in the calling thread once the queue is idle. */
 enum { TSR_QUEUED = 0, TSR_INLINE = 1 };
 
@@ -191,6 +194,41 @@ TSR_API int32_t tsr_trsm(uint32_t ctx, uint32_t flags, double alpha, const uint3
  * is done; the first pivot j (from 1) that is not > 0 writes base + j, and L is right in the columns before it. */
 TSR_API int32_t tsr_potrf(uint32_t ctx, const uint32_t *A, const uint32_t *info, uint32_t base,
                           const uint32_t *options);
+/* P A = L U in place for any m x n: L unit lower triangular, kept below the diagonal, U upper triangular. pivots
+ * (u32, 1 x min(m,n)): row j was exchanged with row pivots[j] (from 0), the first of largest absolute value that
+ * was left in its column; a NaN is taken only where all are. info (u32, 1x1) = first pivot (from 1) that is exactly
+ * 0, or 0; the factorisation goes on behind it. */
+TSR_API int32_t tsr_getrf(uint32_t ctx, const uint32_t *A, const uint32_t *pivots, const uint32_t *info,
+                          const uint32_t *options);
+/* Exchanges the rows j and pivots[j] of A for j = 0, 1, ... (FORWARD) or from the last j down (BACKWARD). pivots
+ * (u32, 1 x at most the rows of A); a number that is no row of A exchanges nothing. A may be transposed. */
+TSR_API int32_t tsr_laswp(uint32_t ctx, const uint32_t *A, const uint32_t *pivots, uint32_t direction,
+                          const uint32_t *options);
+/* Panels of the reductions to tridiagonal and bidiagonal form: nb <= 128 steps, nb = columns of DE. Each reflector
+ * is H = I - v v'/t with v'v = 2t, t = 1 up to rounding, computed in float64 and rounded once; it makes the first
+ * of its numbers -sign * length and the others 0. Where the length of those others is below 2^-48 they are dropped
+ * instead: v = 0, t = 1. A must be scaled so that its largest entry lies in [1/2, 1). With the v as columns of V,
+ * the product of the reflectors, first at the left, is I - V inv(T) V' for the upper triangular T = striu(V'V) +
+ * diag(t). A is not changed: L and R are what the reduction subtracts, so A22 - L2 R2' is the rest that is still to
+ * be reduced, where A22 is A without its first nb rows and columns, L2 and R2 are L and R without their first nb
+ * rows. Sums are carried in float64 or in chains of at most 32 folded pairwise.
+ *
+ * latrd: A (n x n, symmetric, only the lower triangle is read), Q'A Q tridiagonal. L = [V W], R = [W V] (n x 2 nb),
+ * T (nb x nb). DE (f32 or f64, 2 x nb): diagonal; below it, the last one 0 where nb = n. */
+TSR_API int32_t tsr_latrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint32_t *R, const uint32_t *T,
+                          const uint32_t *DE, const uint32_t *options);
+/* labrd: A (m x n, m >= n), Q'A P upper bidiagonal. L = [V X] (m x 2 nb), R = [Y U] (n x 2 nb), T = [T of V, T of
+ * U] (nb x 2 nb), Q from V and P from U. DE as in latrd, the second row above the diagonal. */
+TSR_API int32_t tsr_labrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint32_t *R, const uint32_t *T,
+                          const uint32_t *DE, const uint32_t *options);
+/* Eigenvalues of the symmetric tridiagonal T with the bands DE (f64, 2 x n: diagonal; the other, its last number
+ * free) to the first row of DE, ascending; Z (n x n, f32) = eigenvectors as columns, or 0x0: values only. Divide
+ * and conquer in float64 (Cuppen; Gu and Eisenstat); orthonormal to about 6 sqrt(n) 2^-24. NaN or Inf in T makes
+ * all results NaN. */
+TSR_API int32_t tsr_stedc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
+/* Singular values of the upper bidiagonal B with the bands DE to the first row of DE, descending, right to 2^-25 of
+ * the largest; Z = right singular vectors as columns, or 0x0. The left ones are the Q of a QR factorisation of B Z. */
+TSR_API int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
 /* S (f32, 1 x cols) = max |a_ij| of each column, NaN counted as Inf. info (u32, 1x2) = row, column (from 1) of the
  * first NaN or Inf in row-major order, 0 0 where there is none. A may be transposed. */
 TSR_API int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info,

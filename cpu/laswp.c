@@ -1,0 +1,55 @@
+/* laswp.c: exchanges of rows, all of them on one strip of columns at a time. */
+#include "fast.h"
+#include "pool.h"
+#include "solve.h"
+
+enum { STRIP = 64 };
+
+typedef struct {
+  const tsr_run *run;
+  const tsr_exchanges *e;
+} task;
+
+/* Columns [from, to): rows lie along memory. */
+static void swap_rows(float *restrict x, float *restrict y, size_t columns) {
+  for (size_t c = 0; c < columns; c++) {
+    float t = x[c];
+    x[c] = y[c];
+    y[c] = t;
+  }
+}
+
+static void exchange_strip(void *context, size_t strip, uint32_t worker) {
+  const task *t = context;
+  const tsr_exchanges *e = t->e;
+  size_t from = strip * STRIP, to = tsr_min(e->columns, from + STRIP), count = e->end - e->first;
+  (void)worker;
+  if (tsr_stopped(t->run)) return;
+  for (size_t step = 0; step < count; step++) {
+    size_t j = e->backward ? e->end - 1 - step : e->first + step, p = e->pivots[j];
+    if (p == j || p >= e->rows) continue;
+    if (e->col == 1) swap_rows(e->a + j * e->row + from, e->a + p * e->row + from, to - from);
+    else
+      for (size_t c = from; c < to; c++) swap_rows(e->a + c * e->col + j, e->a + c * e->col + p, 1);
+  }
+}
+
+void tsr_exchange(tsr_run *run, const tsr_exchanges *e) {
+  task t = {run, e};
+  if (e->first < e->end) tsr_pool_run(run->pool, tsr_parts(e->columns, STRIP), exchange_strip, &t);
+}
+
+int32_t tsr_fast_laswp(tsr_run *run, const tsr_op *op) {
+  const tsr_view *A = &op->v[0], *pivots = &op->v[1];
+  tsr_exchanges e = {.a = A->data,
+                     .row = A->trans ? 1 : A->ld,
+                     .col = A->trans ? A->ld : 1,
+                     .rows = tsr_rows_of(A),
+                     .columns = tsr_cols_of(A),
+                     .pivots = pivots->data,
+                     .end = pivots->cols,
+                     .backward = op->flags == TSR_BACKWARD};
+  tsr_exchange(run, &e);
+  run->tile = TSR_TILE_SMALL;
+  return TSR_OK;
+}
