@@ -1,10 +1,15 @@
 // Orthonormal bases.
-import { geadd } from "./blas.ts";
+import { geadd, gemm, rand } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber } from "./check.ts";
+import { completed } from "./complete.ts";
 import { ArgumentError, NotConvergedError, ShapeError } from "./errors.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
-import { factor } from "./qr.ts";
+import { orthogonality, residualColumns, squaredColumns, sum } from "./proof.ts";
+import { factor, gramSchmidt } from "./qr.ts";
+
+/** Columns count as orthonormal up to this ‖QᵀQ − I‖ over √n. */
+const ORTHONORMAL = 1e-3;
 
 export interface OrthonormalizeOptions extends RunOptions {
   /** What becomes orthonormal. Default columns. */
@@ -37,4 +42,97 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
   yield settled();
   Q[Symbol.dispose]();
   return rows;
+}
+
+/** The public completeBasis: a square orthogonal matrix that begins with the columns of Q, which must be orthonormal.
+ * */
+export function* completeBasisJob(call: Call, q: MatrixLike, o: RunOptions): Algorithm<Matrix> {
+  const Q = call.matrix(q);
+  const [m, n] = Q.shape;
+  if (n > m) throw new ShapeError(`completeBasis: ${n} columns of length ${m} cannot be orthonormal; at most ${m} can`);
+  if (!(yield* isFinite(Q, "completeBasis", "Q", o.checkFinite))) return notANumber(m, m, Q);
+  const error = yield* orthogonality(Q);
+  if (!(error <= ORTHONORMAL * Math.sqrt(Math.max(1, n)))) {
+    const far = error.toExponential(1);
+    throw new ArgumentError(`completeBasis: Q is not orthonormal (‖QᵀQ − I‖ is ${far}); use orthonormalize first`);
+  }
+  const copy = Matrix.empty(m, n, Q.device);
+  geadd(1, Q, 0, copy);
+  return yield* completed(copy, m);
+}
+
+export interface RandomOrthogonalOptions extends RunOptions {
+  /** Factor of the result. Default 1. */
+  gain?: number;
+  /** 0 to 2^53 - 1. Default 0. */
+  seed?: number;
+}
+
+/** The public randomOrthogonal: orthonormal columns (or rows, where n > m) with the uniform (Haar) distribution, times
+ * gain. */
+export function* randomOrthogonalJob(call: Call, m: number, n: number, o: RandomOrthogonalOptions): Algorithm<Matrix> {
+  const { gain = 1, seed = 0 } = o;
+  if (!Number.isFinite(gain)) throw new ArgumentError(`randomOrthogonal: gain is ${gain}; it must be a finite number`);
+  using G = Matrix.random(Math.max(m, n), Math.min(m, n), { seed, device: call.device });
+  const { Q, R } = yield* factor(G, Math.min(m, n));
+  using columns = Q;
+  R[Symbol.dispose]();
+  const out = Matrix.empty(m, n, call.device);
+  geadd(gain, m >= n ? columns : columns.T, 0, out);
+  return out;
+}
+
+export type RangeOptions = RunOptions & ({ k: number } | { eps: number });
+
+/** Columns added at a time while eps is not reached. */
+const STEP = 32;
+
+/** The public rangeFinder: orthonormal Q whose span holds A but for `error` = ‖A − QQᵀA‖_F / ‖A‖_F, measured in
+ * float64. One power step (Halko, Martinsson & Tropp 2011), k columns, or as many as eps asks for. */
+export function* rangeFinderJob(call: Call, a: MatrixLike, o: RangeOptions): Algorithm<{ q: Matrix; error: number }> {
+  const A = call.matrix(a);
+  const [m, n] = A.shape;
+  const p = Math.min(m, n);
+  const [k, eps] = "k" in o ? [o.k, Infinity] : [Math.min(p, STEP), o.eps];
+  if (!Number.isInteger(k) || k < 0 || k > p) {
+    throw new ArgumentError(`rangeFinder: k is ${k}; a ${m}x${n} matrix has a range for k from 0 to ${p}`);
+  }
+  if (!(eps > 0)) throw new ArgumentError(`rangeFinder: eps is ${eps}; it must be greater than 0`);
+  if (!(yield* isFinite(A, "rangeFinder", "A", o.checkFinite))) return { q: notANumber(m, k, A), error: NaN };
+  const norm = Math.sqrt(sum(squaredColumns(A)));
+  let q = Matrix.empty(m, 0, A.device);
+  for (let columns = k;; columns = Math.min(p, columns + STEP)) {
+    q = yield* extended(A, q, columns);
+    const error = norm === 0 ? 0 : (yield* leftOver(A, q)) / norm;
+    if (columns === p || "k" in o || error <= eps) return { q, error };
+  }
+}
+
+/** Q with columns more, from A (Aᵀ (A Ω)), orthonormal to those it had. */
+function* extended(A: Matrix, Q: Matrix, columns: number): Algorithm<Matrix> {
+  const [m, n] = A.shape;
+  const have = Q.shape[1];
+  const basis = Matrix.empty(m, columns, A.device);
+  using X = Matrix.empty(n, columns - have, A.device);
+  using R = Matrix.empty(columns, columns - have, A.device);
+  using S = Matrix.empty(columns - have, columns - have, A.device);
+  const Y = basis.cols(have, columns);
+  geadd(1, Q, 0, basis.cols(0, have));
+  rand("normal", have + 1, X);
+  gemm(1, A, X, 0, Y); //                  Y = A Ω
+  yield* gramSchmidt(basis, have, R);
+  gemm(1, A.T, Y, 0, X); //                X = Aᵀ Y
+  if (columns - have <= n) yield* gramSchmidt(X, 0, S);
+  gemm(1, A, X, 0, Y); //                  Y = A X
+  const certified = yield* gramSchmidt(basis, have, R);
+  if (!certified) throw new NotConvergedError(`rangeFinder: a basis of ${columns} columns could not be certified`);
+  Q[Symbol.dispose]();
+  return basis;
+}
+
+/** ‖A − Q QᵀA‖_F, the residual in float64. */
+function* leftOver(A: Matrix, Q: Matrix): Algorithm<number> {
+  using C = Matrix.empty(Q.shape[1], A.shape[1], A.device);
+  gemm(1, Q.T, A, 0, C);
+  return Math.sqrt(sum(yield* residualColumns(Q, C, A)));
 }

@@ -31,6 +31,8 @@ const scalings: Record<Scaling, number> = {
   normalize: abi.TSR_NORMALIZE,
   restore: abi.TSR_RESTORE,
 };
+export type Direction = "forward" | "backward";
+const directions: Record<Direction, number> = { forward: abi.TSR_FORWARD, backward: abi.TSR_BACKWARD };
 export type Distribution = "uniform" | "normal";
 const distributions: Record<Distribution, number> = { uniform: abi.TSR_UNIFORM, normal: abi.TSR_NORMAL };
 const words = new Uint32Array(abi.TSR_OPTION_WORDS);
@@ -158,6 +160,58 @@ export function potrf(A: Matrix, info: Matrix, base: number, o: OperationOptions
     o,
     ({ native }) => (c, w) => native.tsr_potrf(c, a, i, base, w),
   );
+}
+
+/** P A = L U in place for any m x n: row j was exchanged with row pivots[j] (from 0); pivots = infoWords(1, min(m, n)).
+ * info = the first pivot (from 1) that is exactly 0, or 0. */
+export function getrf(A: Matrix, pivots: Matrix, info: Matrix, o: OperationOptions = {}): void {
+  const [a, p, i] = [A.descriptor(), pivots.descriptor(), info.descriptor()];
+  const [m, n] = A.shape, k = Math.min(m, n);
+  const size = sizeOf(A, 0, 2 * m * n * k - (m + n) * k ** 2 + 2 * k ** 3 / 3);
+  encode("getrf", [A, pivots], size, o, ({ native }) => (c, w) => native.tsr_getrf(c, a, p, i, w));
+}
+
+/** Exchanges the rows j and pivots[j] of A, from the first j on, or backward from the last. */
+export function laswp(A: Matrix, pivots: Matrix, direction: Direction, o: OperationOptions = {}): void {
+  const [a, p, d] = [A.descriptor(), pivots.descriptor(), directions[direction]];
+  encode("laswp", [A, pivots], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_laswp(c, a, p, d, w));
+}
+
+/** A panel of the tridiagonal reduction of a symmetric A, whose lower triangle is read and whose largest entry must lie
+ * in [1/2, 1): A - L Rᵀ less its first nb rows and columns is the rest. L = [V W], R = [W V], n x 2nb; the reflectors
+ * are I - V T⁻¹ Vᵀ with T nb x nb; DE (2 x nb, float32 or empty64) = diagonal and subdiagonal. */
+export function latrd(A: Matrix, L: Matrix, R: Matrix, T: Matrix, DE: Matrix, o: OperationOptions = {}): void {
+  const size = sizeOf(A, DE.shape[1], 2 * A.shape[0] ** 2 * DE.shape[1]);
+  encode("latrd", [A, L, R, T, DE], size, o, panel("tsr_latrd", A, L, R, T, DE));
+}
+
+/** A panel of the reduction of A (m x n, m >= n) to upper bidiagonal form: L = [V X], m x 2nb, R = [Y U], n x 2nb, T =
+ * [T of V, T of U], nb x 2nb; the rest as in latrd. */
+export function labrd(A: Matrix, L: Matrix, R: Matrix, T: Matrix, DE: Matrix, o: OperationOptions = {}): void {
+  const size = sizeOf(A, DE.shape[1], 4 * A.shape[0] * A.shape[1] * DE.shape[1]);
+  encode("labrd", [A, L, R, T, DE], size, o, panel("tsr_labrd", A, L, R, T, DE));
+}
+
+function panel(
+  name: "tsr_latrd" | "tsr_labrd",
+  ...[A, L, R, T, DE]: [Matrix, Matrix, Matrix, Matrix, Matrix]
+): (device: Device) => Call {
+  const [a, l, r, t, d] = [A.descriptor(), L.descriptor(), R.descriptor(), T.descriptor(), DE.descriptor()];
+  return ({ native }) => (c, w) => native[name](c, a, l, r, t, d, w);
+}
+
+/** Eigenvalues of the tridiagonal matrix whose bands are DE (empty64, 2 x n) to its first row, ascending; Z = vectors
+ * as columns, n x n, or 0x0 for the values alone. */
+export function stedc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
+  const [de, z] = [DE.descriptor(), Z.descriptor()];
+  encode("stedc", [DE, Z], sizeOf(DE, 0, 0), o, ({ native }) => (c, w) => native.tsr_stedc(c, de, z, w));
+}
+
+/** Singular values of the upper bidiagonal matrix whose bands are DE to its first row, descending; Z = right vectors as
+ * columns, n x n, or 0x0. The left ones are the Q of a QR factorisation of B Z. */
+export function bdsdc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
+  const [de, z] = [DE.descriptor(), Z.descriptor()];
+  encode("bdsdc", [DE, Z], sizeOf(DE, 0, 0), o, ({ native }) => (c, w) => native.tsr_bdsdc(c, de, z, w));
 }
 
 /** S = the largest absolute value of each column; info = row, column (from 1) of the first NaN or Inf, or 0 0. */

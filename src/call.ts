@@ -68,9 +68,12 @@ export class Call implements Disposable {
    * the user does with their ArrayBuffer can reach work on its way. */
   matrix(a: MatrixLike): Matrix {
     if (a instanceof Matrix && a.device !== this.device) {
-      const [theirs, ours] = [a.device.name, this.device.name];
+      const [theirs, ours] = a.device.name === this.device.name
+        ? [a.device.name, "another of that name"]
+        : [a.device.name, this.device.name];
       throw new ArgumentError(
-        `${this.op}: an operand lies on device ${theirs}, the call runs on ${ours}; Matrix.from copies it`,
+        `${this.op}: an operand lies on device ${theirs}, the call runs on ${ours}; ` +
+          "Matrix.from(m.data, m.shape, { device }) copies it there",
       );
     }
     const own = !(a instanceof Matrix)

@@ -24,13 +24,23 @@ export function* statistics(A: Matrix): Algorithm<Statistics> {
 /** False where A has NaN or Inf and the caller accepts NaN results; throws NonFiniteError where not. */
 export function* isFinite(A: Matrix, op: string, name: string, check: boolean | undefined): Algorithm<boolean> {
   const { nonFinite } = yield* statistics(A);
+  return accepted(A, nonFinite, op, name, check);
+}
+
+/** The same where the statistics are known already. */
+export function accepted(
+  A: Matrix,
+  nonFinite: Statistics["nonFinite"],
+  op: string,
+  name: string,
+  check: boolean | undefined,
+): boolean {
   if (!nonFinite) return true;
   if (check === false) return false;
   const [row, column] = nonFinite;
   throw new NonFiniteError(
-    `${op}: ${name} has ${
-      A.at(row, column)
-    } at row ${row}, column ${column}; clean the data, or pass checkFinite: false for NaN results`,
+    `${op}: ${name} has ${A.at(row, column)} at row ${row}, column ${column}; ` +
+      "clean the data, or pass checkFinite: false for NaN results",
     row,
     column,
   );

@@ -16,8 +16,8 @@ export interface CholeskyOptions extends RunOptions, ProofOptions {
 /** jitter: the multiple of the identity that had to be added, 0 unless asked for. */
 export type Cholesky = { l: Matrix; jitter: number } & Proven;
 
-/** L of A = L Lᵀ in place, from the lower triangle; returns 0 or the order of the first leading minor that is not
- * positive definite. */
+/** L of A = L Lᵀ in place, from the lower triangle (above it A must be 0); returns 0 or the order of the first leading
+ * minor that is not positive definite. */
 function* factorCholesky(A: Matrix): Algorithm<number> {
   const n = A.shape[0];
   const nb = tuned("cholesky.block", A);
@@ -31,7 +31,6 @@ function* factorCholesky(A: Matrix): Algorithm<number> {
     syrk("lower", -1, A21, 1, A22, t); //               A₂₂ = A₂₂ − A₂₁ A₂₁ᵀ
     yield progress("cholesky", e, n);
   }
-  laset("upper", 0, NaN, A);
   yield settled();
   return info.hostAs(Uint32Array)[0]!;
 }
@@ -101,4 +100,13 @@ export function lowerTriangle(A: Matrix): Matrix {
   geadd(1, A, 0, S);
   laset("upper", 0, NaN, S);
   return S;
+}
+
+/** The public isPositiveDefinite: whether the lower triangle of A has a Cholesky factor. */
+export function* isPositiveDefiniteJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<boolean> {
+  const A = call.matrix(a);
+  requireSquare(A, "isPositiveDefinite");
+  using S = lowerTriangle(A);
+  if (!(yield* isFinite(S, "isPositiveDefinite", "the lower triangle of A", o.checkFinite))) return false;
+  return (yield* factorCholesky(S)) === 0;
 }

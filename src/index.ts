@@ -1,12 +1,24 @@
 // The public surface. Every function that returns a promise has a blocking twin with the suffix Sync: same arguments,
 // same result.
 import type { RunOptions } from "./call.ts";
-import { orthonormalizeJob, type OrthonormalizeOptions } from "./basis.ts";
-import { type Cholesky, choleskyJob, type CholeskyOptions } from "./cholesky.ts";
+import {
+  completeBasisJob,
+  orthonormalizeJob,
+  type OrthonormalizeOptions,
+  randomOrthogonalJob,
+  type RandomOrthogonalOptions,
+  rangeFinderJob,
+  type RangeOptions,
+} from "./basis.ts";
+import { type Cholesky, choleskyJob, type CholeskyOptions, isPositiveDefiniteJob } from "./cholesky.ts";
 import { defaultDevice } from "./device.ts";
+import { type Eigh, eighJob, type EighOptions, eigvalshJob } from "./eigh.ts";
+import { type FullSvdOptions, fullSvdJob, type Svd, svdvalsJob } from "./fullsvd.ts";
 import type { VectorLike } from "./input.ts";
 import type { Matrix, MatrixLike } from "./matrix.ts";
-import { matmulJob, type MatmulOptions, matvecJob } from "./product.ts";
+import { detJob, invJob, type Lu, luJob, type LuOptions, type SignedLog, slogdetJob } from "./lu.ts";
+import { type CondOptions, condJob, matrixRankJob, normJob, type NormOrder, pinvJob, vectorNorm } from "./norm.ts";
+import { addJob, type AddOptions, type MatmulOptions, matmulJob, matvecJob } from "./product.ts";
 import { type Qr, qrJob, type QrOptions, type TriangleOnly } from "./qr.ts";
 import { runAsync, runSync } from "./run.ts";
 import {
@@ -40,6 +52,9 @@ export type {
   TriangleOnly,
 };
 export type { TopOptions, TopSvd, TriangularOptions };
+export type { AddOptions, CondOptions, Eigh, EighOptions, FullSvdOptions, Lu, LuOptions, NormOrder };
+export type { RandomOrthogonalOptions, RangeOptions, SignedLog, Svd };
+export { norm2, sum2 } from "./norm.ts";
 
 /** C = alpha A B + beta C by BLAS gemm; 2 m n k operations. Throws ShapeError where the inner sizes differ. NaN and Inf
  * follow IEEE rules. */
@@ -78,15 +93,24 @@ export function qrSync(a: MatrixLike, options: QrOptions = {}): Qr | TriangleOnl
   return runSync("qr", [a], options, (call) => qrJob(call, a, options));
 }
 
-/** The k leading singular triplets, each with its residual max(‖Av − σu‖, ‖Aᵀu − σv‖). Not converging is no error
- * unless strict. Thick-restart block Krylov, or subspace iteration; 2 m n (k + 4) operations a pass, 6 to 16 passes for
- * decaying values. */
-export function svd(a: MatrixLike, options: TopOptions): Promise<TopSvd> {
-  return runAsync("svd", [a, options.start], options, (call) => topJob(call, a, options));
+/** With k, the leading singular triplets, each with its residual max(‖Av − σu‖, ‖Aᵀu − σv‖): thick-restart block
+ * Krylov, or subspace iteration; 2 m n (k + 4) operations a pass, 6 to 16 passes for decaying values; not converging is
+ * no error unless strict. Without k, all of A = U diag(s) Vᵀ by bidiagonal reduction and divide and conquer (LAPACK
+ * gesdd); about 4 m n² + 17 n³ operations. */
+export function svd(a: MatrixLike, options: TopOptions): Promise<TopSvd>;
+export function svd(a: MatrixLike, options?: FullSvdOptions): Promise<Svd>;
+export function svd(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): Promise<TopSvd | Svd> {
+  const start = options.k === undefined ? undefined : options.start;
+  return runAsync<TopSvd | Svd>("svd", [a, start], options, (call) =>
+    options.k === undefined ? fullSvdJob(call, a, options) : topJob(call, a, options));
 }
 /** The blocking form of svd. */
-export function svdSync(a: MatrixLike, options: TopOptions): TopSvd {
-  return runSync("svd", [a, options.start], options, (call) => topJob(call, a, options));
+export function svdSync(a: MatrixLike, options: TopOptions): TopSvd;
+export function svdSync(a: MatrixLike, options?: FullSvdOptions): Svd;
+export function svdSync(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): TopSvd | Svd {
+  const start = options.k === undefined ? undefined : options.start;
+  return runSync<TopSvd | Svd>("svd", [a, start], options, (call) =>
+    options.k === undefined ? fullSvdJob(call, a, options) : topJob(call, a, options));
 }
 
 /** A = L Lᵀ from the lower triangle of A; n³/3 operations. Throws NotPositiveDefiniteError with the order of the first
@@ -151,6 +175,154 @@ export function orthonormalize(v: MatrixLike, options: OrthonormalizeOptions = {
 /** The blocking form of orthonormalize. */
 export function orthonormalizeSync(v: MatrixLike, options: OrthonormalizeOptions = {}): Matrix {
   return runSync("orthonormalize", [v], options, (call) => orthonormalizeJob(call, v, options));
+}
+
+/** The singular values alone, descending; a third of svd's work. */
+export function svdvals(a: MatrixLike, options: RunOptions = {}): Promise<Float32Array> {
+  return runAsync("svdvals", [a], options, (call) => svdvalsJob(call, a, options));
+}
+/** The blocking form of svdvals. */
+export function svdvalsSync(a: MatrixLike, options: RunOptions = {}): Float32Array {
+  return runSync("svdvals", [a], options, (call) => svdvalsJob(call, a, options));
+}
+
+/** Eigenvalues (ascending) and orthonormal eigenvectors of a symmetric matrix, of which the lower triangle is read;
+ * tridiagonal reduction and divide and conquer (LAPACK syevd), about 9 n³ operations. */
+export function eigh(a: MatrixLike, options: EighOptions = {}): Promise<Eigh> {
+  return runAsync("eigh", [a], options, (call) => eighJob(call, a, options));
+}
+/** The blocking form of eigh. */
+export function eighSync(a: MatrixLike, options: EighOptions = {}): Eigh {
+  return runSync("eigh", [a], options, (call) => eighJob(call, a, options));
+}
+
+/** The eigenvalues of a symmetric matrix alone, ascending; 4/3 n³ operations. */
+export function eigvalsh(a: MatrixLike, options: RunOptions = {}): Promise<Float32Array> {
+  return runAsync("eigvalsh", [a], options, (call) => eigvalshJob(call, a, options));
+}
+/** The blocking form of eigvalsh. */
+export function eigvalshSync(a: MatrixLike, options: RunOptions = {}): Float32Array {
+  return runSync("eigvalsh", [a], options, (call) => eigvalshJob(call, a, options));
+}
+
+/** Row p[i] of A is row i of L U, with partial pivoting (LAPACK getrf); 2/3 n³ operations. */
+export function lu(a: MatrixLike, options: LuOptions = {}): Promise<Lu> {
+  return runAsync("lu", [a], options, (call) => luJob(call, a, options));
+}
+/** The blocking form of lu. */
+export function luSync(a: MatrixLike, options: LuOptions = {}): Lu {
+  return runSync("lu", [a], options, (call) => luJob(call, a, options));
+}
+
+/** A⁻¹ by LU; 2 n³ operations. Throws SingularError. To solve A x = b, solve is faster and more accurate. */
+export function inv(a: MatrixLike, options: RunOptions = {}): Promise<Matrix> {
+  return runAsync("inv", [a], options, (call) => invJob(call, a, options));
+}
+/** The blocking form of inv. */
+export function invSync(a: MatrixLike, options: RunOptions = {}): Matrix {
+  return runSync("inv", [a], options, (call) => invJob(call, a, options));
+}
+
+/** The determinant, as a float64 number, by LU. Where it leaves that range, slogdet does not. */
+export function det(a: MatrixLike, options: RunOptions = {}): Promise<number> {
+  return runAsync("det", [a], options, (call) => detJob(call, a, options));
+}
+/** The blocking form of det. */
+export function detSync(a: MatrixLike, options: RunOptions = {}): number {
+  return runSync("det", [a], options, (call) => detJob(call, a, options));
+}
+
+/** Sign and logarithm of the absolute value of the determinant, by LU. */
+export function slogdet(a: MatrixLike, options: RunOptions = {}): Promise<SignedLog> {
+  return runAsync("slogdet", [a], options, (call) => slogdetJob(call, a, options));
+}
+/** The blocking form of slogdet. */
+export function slogdetSync(a: MatrixLike, options: RunOptions = {}): SignedLog {
+  return runSync("slogdet", [a], options, (call) => slogdetJob(call, a, options));
+}
+
+/** The condition ‖A‖ ‖A⁻¹‖ in the norm p: 2 (default) from the singular values, others by inversion; Infinity if
+ * singular. */
+export function cond(a: MatrixLike, options: CondOptions = {}): Promise<number> {
+  return runAsync("cond", [a], options, (call) => condJob(call, a, options));
+}
+/** The blocking form of cond. */
+export function condSync(a: MatrixLike, options: CondOptions = {}): number {
+  return runSync("cond", [a], options, (call) => condJob(call, a, options));
+}
+
+/** How many singular values are above tol, default max(m, n) 2u σ₁ as in numpy. */
+export function matrixRank(a: MatrixLike, options: RunOptions & { tol?: number } = {}): Promise<number> {
+  return runAsync("matrixRank", [a], options, (call) => matrixRankJob(call, a, options));
+}
+/** The blocking form of matrixRank. */
+export function matrixRankSync(a: MatrixLike, options: RunOptions & { tol?: number } = {}): number {
+  return runSync("matrixRank", [a], options, (call) => matrixRankJob(call, a, options));
+}
+
+/** The Moore-Penrose inverse by svd, over the singular values above rcond σ₁. */
+export function pinv(a: MatrixLike, options: RunOptions & { rcond?: number } = {}): Promise<Matrix> {
+  return runAsync("pinv", [a], options, (call) => pinvJob(call, a, options));
+}
+/** The blocking form of pinv. */
+export function pinvSync(a: MatrixLike, options: RunOptions & { rcond?: number } = {}): Matrix {
+  return runSync("pinv", [a], options, (call) => pinvJob(call, a, options));
+}
+
+/** Whether the lower triangle of A has a Cholesky factor; n³/3 operations. */
+export function isPositiveDefinite(a: MatrixLike, options: RunOptions = {}): Promise<boolean> {
+  return runAsync("isPositiveDefinite", [a], options, (call) => isPositiveDefiniteJob(call, a, options));
+}
+/** The blocking form of isPositiveDefinite. */
+export function isPositiveDefiniteSync(a: MatrixLike, options: RunOptions = {}): boolean {
+  return runSync("isPositiveDefinite", [a], options, (call) => isPositiveDefiniteJob(call, a, options));
+}
+
+/** alpha A + beta B. */
+export function add(a: MatrixLike, b: MatrixLike, options: AddOptions = {}): Promise<Matrix> {
+  return runAsync("add", [a, b], options, (call) => addJob(call, a, b, options));
+}
+/** The blocking form of add. */
+export function addSync(a: MatrixLike, b: MatrixLike, options: AddOptions = {}): Matrix {
+  return runSync("add", [a, b], options, (call) => addJob(call, a, b, options));
+}
+
+/** A square orthogonal matrix that begins with the orthonormal columns of q. */
+export function completeBasis(q: MatrixLike, options: RunOptions = {}): Promise<Matrix> {
+  return runAsync("completeBasis", [q], options, (call) => completeBasisJob(call, q, options));
+}
+/** The blocking form of completeBasis. */
+export function completeBasisSync(q: MatrixLike, options: RunOptions = {}): Matrix {
+  return runSync("completeBasis", [q], options, (call) => completeBasisJob(call, q, options));
+}
+
+/** Random orthonormal columns (rows, where n > m), uniformly distributed, times gain; the same for a seed everywhere.
+ * */
+export function randomOrthogonal(m: number, n: number, options: RandomOrthogonalOptions = {}): Promise<Matrix> {
+  return runAsync("randomOrthogonal", [], options, (call) => randomOrthogonalJob(call, m, n, options));
+}
+/** The blocking form of randomOrthogonal. */
+export function randomOrthogonalSync(m: number, n: number, options: RandomOrthogonalOptions = {}): Matrix {
+  return runSync("randomOrthogonal", [], options, (call) => randomOrthogonalJob(call, m, n, options));
+}
+
+/** Orthonormal columns that hold A but for a relative Frobenius error: k of them, or as many as eps asks for. */
+export function rangeFinder(a: MatrixLike, options: RangeOptions): Promise<{ q: Matrix; error: number }> {
+  return runAsync("rangeFinder", [a], options, (call) => rangeFinderJob(call, a, options));
+}
+/** The blocking form of rangeFinder. */
+export function rangeFinderSync(a: MatrixLike, options: RangeOptions): { q: Matrix; error: number } {
+  return runSync("rangeFinder", [a], options, (call) => rangeFinderJob(call, a, options));
+}
+
+/** The norm of a matrix (1, 2, "fro", "nuc", Infinity) or of a vector (any p). Default: Frobenius, or 2. */
+export function norm(a: MatrixLike | VectorLike, p: NormOrder = "fro", options: RunOptions = {}): Promise<number> {
+  if (isVector(a)) return Promise.try(vectorNorm, a, p);
+  return runAsync("norm", [a], options, (call) => normJob(call, a, p, options));
+}
+/** The blocking form of norm. */
+export function normSync(a: MatrixLike | VectorLike, p: NormOrder = "fro", options: RunOptions = {}): number {
+  return isVector(a) ? vectorNorm(a, p) : runSync("norm", [a], options, (call) => normJob(call, a, p, options));
 }
 
 /** What is in use: version, library, device, instruction set, threads, engines, and the dispatch table in force. */

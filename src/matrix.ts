@@ -16,7 +16,7 @@ export interface RandomOptions extends DeviceOptions {
   distribution?: "normal" | "uniform";
 }
 
-/** Descriptors take turns: an operation uses at most five at once, and making arrays costs more than filling them. */
+/** Descriptors take turns: an operation uses at most six at once, and making arrays costs more than filling them. */
 const descriptors = Array.from({ length: 8 }, () => new Uint32Array(abi.TSR_VIEW_WORDS));
 let turn = 0;
 
@@ -387,7 +387,8 @@ export function sameDevice(op: string, matrices: readonly Matrix[]): Device {
   for (const { device: other } of matrices) {
     if (other !== device) {
       throw new ArgumentError(
-        `${op}: operands belong to two devices (${device.name}, ${other.name}); copy one with Matrix.from`,
+        `${op}: operands belong to two devices (${device.name}, ${other.name}); ` +
+        "Matrix.from(m.data, m.shape, { device }) copies one",
       );
     }
   }

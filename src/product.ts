@@ -1,5 +1,5 @@
 // Products of matrices and vectors: numpy's matmul with BLAS's alpha, beta and out.
-import { gemm } from "./blas.ts";
+import { geadd, gemm } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite } from "./check.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
@@ -70,4 +70,22 @@ export function* matvecJob(
   gemm(1, A, X, 0, y);
   yield settled();
   return y.readBlock(0, A.shape[0], 0, 1);
+}
+
+export interface AddOptions extends RunOptions {
+  alpha?: number;
+  beta?: number;
+}
+
+/** The public add: alpha A + beta B. */
+export function* addJob(call: Call, a: MatrixLike, b: MatrixLike, o: AddOptions): Algorithm<Matrix> {
+  const [A, B] = [call.matrix(a), call.matrix(b)];
+  if (A.shape[0] !== B.shape[0] || A.shape[1] !== B.shape[1]) {
+    throw new ShapeError(`add: A is ${A.shape.join("x")}, B is ${B.shape.join("x")}; they must have the same shape`);
+  }
+  if (o.checkFinite) { for (const [M, name] of [[A, "A"], [B, "B"]] as const) yield* isFinite(M, "add", name, true); }
+  const C = Matrix.empty(A.shape[0], A.shape[1], call.device);
+  geadd(1, B, 0, C);
+  geadd(o.alpha ?? 1, A, o.beta ?? 1, C);
+  return C;
 }

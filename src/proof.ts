@@ -29,7 +29,7 @@ export function prove(figures: Record<string, { value: number; bound: number }>)
 }
 
 /** Squared lengths of the columns of B - A X, each entry accumulated in float64. Cost 2 m n k in float64. */
-function* residualColumns(A: Matrix, X: Matrix, B: Matrix): Algorithm<Float64Array> {
+export function* residualColumns(A: Matrix, X: Matrix, B: Matrix): Algorithm<Float64Array> {
   const [m, n] = B.shape;
   const sums = new Float64Array(n);
   const step = Math.max(1, Math.floor(tuned("proof.numbers", B) / Math.max(1, n)));
@@ -171,4 +171,50 @@ export function* proveCholesky(A: Matrix, L: Matrix): Algorithm<Proof> {
     }
   }
   return prove({ residual: relative(Math.sqrt(error), Math.sqrt(scale), n * n, 12) });
+}
+
+/** The contract of eigh: ‖AV − VΛ‖_F and ‖VᵀV − I‖_F, A symmetric in full, Λ as returned. */
+export function* proveEigh(A: Matrix, values: ArrayLike<number>, V: Matrix): Algorithm<Proof> {
+  const n = A.shape[0];
+  const errors = yield* scaledResidual(A, V, V, Float32Array.from(values), "proof");
+  const scale = Math.sqrt(sum(squaredColumns(A)));
+  return prove({
+    residual: relative(Math.sqrt(sum(errors)), scale, n * n, 48 * Math.sqrt(Math.max(1, n / 1024))),
+    orthogonality: { value: (yield* orthogonality(V)) / u, bound: 12 * Math.sqrt(n) },
+  });
+}
+
+/** The contract of the full svd: ‖A − U diag(s) Vᵀ‖_F, ‖UᵀU − I‖_F and ‖VᵀV − I‖_F. */
+export function* proveFullSvd(A: Matrix, U: Matrix, s: Float32Array, Vt: Matrix): Algorithm<Proof> {
+  const [m, n] = A.shape;
+  const p = s.length;
+  const errors = yield* scaledResidual(A, Vt.rows(0, p).T, U.cols(0, p), s, "proof");
+  const scale = Math.sqrt(sum(squaredColumns(A)));
+  return prove({
+    residual: relative(Math.sqrt(sum(errors)), scale, m * n, 48 * Math.sqrt(Math.max(1, p / 1024))),
+    orthogonalityU: { value: (yield* orthogonality(U)) / u, bound: 12 * Math.sqrt(U.shape[1]) },
+    orthogonalityV: { value: (yield* orthogonality(Vt.T)) / u, bound: 12 * Math.sqrt(Vt.shape[0]) },
+  });
+}
+
+/** The contract of lu: ‖PA − LU‖_F over ‖abs(L) abs(U)‖_F. */
+export function* proveLu(A: Matrix, L: Matrix, U: Matrix, p: Uint32Array): Algorithm<Proof> {
+  const [m, n] = A.shape;
+  using P = Matrix.hosted(m, n, A.device);
+  p.forEach((from, to) => P.writeBlock(to, 0, A.rows(from, from + 1)));
+  const errors = yield* residualColumns(L, U, P);
+  using absL = absolute(L);
+  using absU = absolute(U);
+  using C = Matrix.empty(m, n, A.device);
+  gemm(1, absL, absU, 0, C);
+  yield settled();
+  const scale = Math.sqrt(sum(squaredColumns(C)));
+  return prove({ residual: relative(Math.sqrt(sum(errors)), scale, m * n, 4 * Math.max(1, n)) });
+}
+
+function absolute(A: Matrix): Matrix {
+  const [m, n] = A.shape;
+  const B = Matrix.hosted(m, n, A.device);
+  B.host().set(A.readBlock(0, m, 0, n).map(Math.abs));
+  return B;
 }

@@ -208,25 +208,23 @@ export function smallSvd(n: number, matrix: ArrayLike<number>): SmallSvd {
   return out;
 }
 
-/** Row `to` becomes a unit vector orthogonal to the rows before it: the coordinate vector that keeps most of its
- * length. */
+/** Row `to` becomes a unit vector orthogonal to the rows before it: what is left, twice projected, of the coordinate
+ * vector that is farthest from their span. */
 function completeRow(n: number, to: number, u: Float64Array): void {
-  let best = new Float64Array(n);
-  let longest = 0;
-  for (let i = 0; i < n && longest < 0.5; i++) {
-    const x = new Float64Array(n);
-    x[i] = 1;
-    for (let pass = 0; pass < 2; pass++) {
-      for (let r = 0; r < to; r++) {
-        const row = u.subarray(r * n, r * n + n);
-        const dot = row.reduce((s, y, j) => s + y * x[j]!, 0);
-        row.forEach((y, j) => x[j]! -= dot * y);
-      }
+  const covered = new Float64Array(n);
+  for (let r = 0; r < to; r++) for (let j = 0; j < n; j++) covered[j]! += u[r * n + j]! * u[r * n + j]!;
+  const farthest = covered.reduce((best, x, j) => (x < covered[best]! ? j : best), 0);
+  const x = new Float64Array(n);
+  x[farthest] = 1;
+  for (let pass = 0; pass < 2; pass++) {
+    for (let r = 0; r < to; r++) {
+      let dot = 0;
+      for (let j = 0; j < n; j++) dot += u[r * n + j]! * x[j]!;
+      for (let j = 0; j < n; j++) x[j]! -= dot * u[r * n + j]!;
     }
-    const size = length(x);
-    if (size > longest) [best, longest] = [x.map((y) => y / size), size];
   }
-  u.set(best, to * n);
+  const size = length(x);
+  u.set(x.map((y) => y / size), to * n);
 }
 
 /** Whether anything was rotated. */

@@ -1,4 +1,5 @@
-// Linear systems: Cholesky for positive definite matrices, certified QR for general ones, triangular solves. The
+// Linear systems: Cholesky for positive definite matrices, LU for general ones (certified QR where its pivots grow too
+// much), triangular solves. The
 // backward error is measured in float64 and mended once where it misses its bound; the condition is estimated (Higham
 // 1988, LAPACK lacn2).
 import { geadd, gemm, resid, trsm } from "./blas.ts";
@@ -7,6 +8,7 @@ import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { factorPositive, lowerTriangle, requireSquare } from "./cholesky.ts";
 import { ArgumentError, NotConvergedError, ShapeError, SingularError } from "./errors.ts";
 import type { VectorLike } from "./input.ts";
+import { factorLu, solveLu, solveLuTransposed } from "./lu.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type Proof, type ProofOptions, prove, type Proven, squaredColumns, sum, u } from "./proof.ts";
 import { factor } from "./qr.ts";
@@ -42,7 +44,7 @@ type Assume = NonNullable<SolveOptions["assume"]>;
 
 function* factored(A: Matrix, assume: Assume): Algorithm<Factored> {
   if (assume === "positive") return yield* byCholesky(A);
-  return assume === "general" ? yield* byQr(A) : triangular(A, assume);
+  return assume === "general" ? yield* byLu(A) : triangular(A, assume);
 }
 
 function* byCholesky(A: Matrix): Algorithm<Factored> {
@@ -53,6 +55,19 @@ function* byCholesky(A: Matrix): Algorithm<Factored> {
     trsm("left", "lower", 1, L.T, B); //  B = L⁻ᵀ B
   };
   return { solve, solveTransposed: solve, [Symbol.dispose]: () => L[Symbol.dispose]() };
+}
+
+function* byLu(A: Matrix): Algorithm<Factored> {
+  const n = A.shape[0];
+  const f = yield* factorLu(A);
+  if (f.zero > 0) {
+    throw new SingularError(`solve: this ${n}x${n} matrix is singular: its pivot ${f.zero} is 0`, f.zero);
+  }
+  return {
+    solve: (B) => solveLu(f, B),
+    solveTransposed: (B) => solveLuTransposed(f, B),
+    [Symbol.dispose]: () => f[Symbol.dispose](),
+  };
 }
 
 function* byQr(A: Matrix): Algorithm<Factored> {
@@ -132,8 +147,14 @@ function* backwardError(A: Matrix, X: Matrix, B: Matrix, R: Matrix): Algorithm<n
 
 const BOUND = 8;
 
+interface Solved {
+  X: Matrix;
+  rcond: number;
+  error: number;
+}
+
 /** X = A⁻¹ B with its measured backward error and the condition estimate. */
-function* solveFactored(A: Matrix, B: Matrix, f: Factored): Algorithm<{ X: Matrix; rcond: number; error: number }> {
+function* solveFactored(A: Matrix, B: Matrix, f: Factored): Algorithm<Solved> {
   const [n, k] = B.shape;
   const X = Matrix.empty(n, k, A.device);
   using R = Matrix.empty(n, k, A.device);
@@ -146,6 +167,16 @@ function* solveFactored(A: Matrix, B: Matrix, f: Factored): Algorithm<{ X: Matri
     error = yield* backwardError(A, X, B, R);
   }
   return { X, error, rcond: yield* reciprocalCondition(A, f) };
+}
+
+/** By the factors that suit A; a general matrix whose pivots grew too much is factored again by certified QR. */
+function* solveBest(A: Matrix, B: Matrix, assume: Assume): Algorithm<Solved> {
+  using f = yield* factored(A, assume);
+  const solved = yield* solveFactored(A, B, f);
+  if (solved.error <= BOUND || assume !== "general") return solved;
+  using q = yield* byQr(A);
+  solved.X[Symbol.dispose]();
+  return yield* solveFactored(A, B, q);
 }
 
 /** 1/(‖A‖₁ est ‖A⁻¹‖₁). */
@@ -219,8 +250,7 @@ function* solution(A: Matrix, B: Matrix, o: SolveOptions): Algorithm<Solution<Ma
   if (!finite) {
     return { x: notANumber(n, B.shape[1], A), rcond: NaN, converged: false };
   }
-  using f = yield* factored(M, assume);
-  const { X, rcond, error } = yield* solveFactored(M, B, f);
+  const { X, rcond, error } = yield* solveBest(M, B, assume);
   yield* requireInRange(X, "solve", "x");
   const proof: Proof = prove({
     backward: { value: error * Math.sqrt(Math.max(1, n)), bound: BOUND * Math.sqrt(Math.max(1, n)) },

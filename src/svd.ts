@@ -3,12 +3,14 @@ import { geadd, gemm, scale, tuned } from "./blas.ts";
 import type { Algorithm, Call, RunOptions } from "./call.ts";
 import { isFinite, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
+import type { Svd } from "./fullsvd.ts";
 import { krylov } from "./krylov.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
-import { type ProofOptions, type Proven, proveSvd, tripletResiduals, u } from "./proof.ts";
+import { type ProofOptions, proveSvd, tripletResiduals, u } from "./proof.ts";
 import type { Finish, Plan } from "./ritz.ts";
+import { fixSigns } from "./signs.ts";
 import { subspace } from "./subspace.ts";
-import { extract, fixSigns } from "./triplets.ts";
+import { extract } from "./triplets.ts";
 
 export type SvdMethod = "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
 
@@ -30,13 +32,6 @@ export interface TopOptions extends RunOptions, ProofOptions {
   start?: MatrixLike;
   /** Throw NotConvergedError instead of returning converged: false. */
   strict?: boolean;
-}
-
-export interface Svd extends Proven {
-  u: Matrix;
-  s: Float32Array;
-  vt: Matrix;
-  converged: boolean;
 }
 
 export interface TopSvd extends Svd {
@@ -77,7 +72,7 @@ function finishing(N: Matrix, plan: Plan): Finish<TopSvd> {
   return function* (ritz, last) {
     const { L, s, V, residuals: estimated } = yield* extract(ritz, plan.k);
     const [U, right] = m < n ? [V, L] : [L, V];
-    yield* fixSigns(U, right);
+    yield* fixSigns(U, [right]);
     const vt = Matrix.empty(plan.k, n, N.device);
     geadd(1, right.T, 0, vt);
     right[Symbol.dispose]();

@@ -1,7 +1,8 @@
 // From a Ritz subspace to singular triplets: left vectors, values, right vectors, signs.
-import { geadd, gemm, resid, scale, tuned } from "./blas.ts";
+import { gemm, tuned } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
+import { polish } from "./polish.ts";
 import { factor } from "./qr.ts";
 import { residualsOf, type Ritz, ritzVectors } from "./ritz.ts";
 import { smallSvd } from "./small.ts";
@@ -37,12 +38,7 @@ export function* extract(ritz: Ritz, k: number): Algorithm<Triplets> {
   gemm(1, U0, P, 0, L, t); //                     U = U₀ Ũ
   using V0 = Matrix.empty(Q.shape[0], k, Q.device);
   gemm(1, Q, W, 0, V0, t); //                     V₀ = Q Y Ṽ
-  using I = Matrix.eye(k, k, { device: Q.device });
-  using E = Matrix.empty(k, k, Q.device);
-  resid(V0.T, V0, I, E);
-  const V = Matrix.empty(Q.shape[0], k, Q.device);
-  geadd(1, V0, 0, V);
-  gemm(0.5, V0, E, 1, V, t); //                   V = V₀ + V₀ (I − V₀ᵀV₀) / 2
+  const V = polish(V0);
   const known = c < Q.shape[0] && s[k - 1]! > STEEP * s[0]! ? ritz.errors : undefined;
   return { L, s, V, residuals: known && residualsOf(rotated(known, right, k), s) };
 }
@@ -66,22 +62,4 @@ function rotated(rows: Float64Array, rotation: Float64Array, k: number): Float64
     }
   }
   return out;
-}
-
-/** Turns signs so that in each column of U the first entry within 2^-10 of the largest is positive. */
-export function* fixSigns(U: Matrix, V: Matrix): Algorithm<void> {
-  yield settled();
-  const [m, k] = U.shape;
-  const numbersOfU = U.host();
-  using signs = Matrix.hosted(1, k, U.device);
-  const sign = signs.host();
-  for (let j = 0; j < k; j++) {
-    let max = 0;
-    for (let i = 0; i < m; i++) max = Math.max(max, Math.abs(numbersOfU[i * k + j]!));
-    let i = 0;
-    while (i < m - 1 && Math.abs(numbersOfU[i * k + j]!) < (1 - 2 ** -10) * max) i++;
-    sign[j] = m > 0 && numbersOfU[i * k + j]! < 0 ? -1 : 1;
-  }
-  scale("multiply", U, signs);
-  scale("multiply", V, signs);
 }

@@ -24,6 +24,12 @@ export type Key =
   | "syrk"
   | "trsm"
   | "potrf"
+  | "getrf"
+  | "laswp"
+  | "latrd"
+  | "labrd"
+  | "stedc"
+  | "bdsdc"
   | "orth"
   | "resid"
   | "laset"
@@ -36,17 +42,27 @@ export type Key =
   | "cgs2.block"
   | "cholesky.block"
   | "cholesky.chain"
+  | "lu.chain"
   | "svd.oversample"
   | "svd.basis"
   | "svd.chain"
+  | "reduce.block"
+  | "reduce.chain"
+  | "reduce.update"
   | "proof.numbers";
 
-/** Every key: what it may be, smallest and largest (operations: a tile), and its meaning. */
-export const keys: Readonly<Record<Key, readonly ["tile", string] | readonly [number, number, string]>> = {
+/** Every key: what it may be (a tile, a chain of 0 or 32, or smallest and largest), and its meaning. */
+export const keys: Readonly<Record<Key, readonly ["tile" | "chain", string] | readonly [number, number, string]>> = {
   "gemm": ["tile", "tile of matrix products"],
   "syrk": ["tile", "tile of symmetric products"],
   "trsm": ["tile", "tile of triangular solves"],
   "potrf": ["tile", "tile of Cholesky leaves"],
+  "getrf": ["tile", "tile of LU factors"],
+  "laswp": ["tile", "tile of row exchanges"],
+  "latrd": ["tile", "tile of tridiagonal panels"],
+  "labrd": ["tile", "tile of bidiagonal panels"],
+  "stedc": ["tile", "tile of tridiagonal eigenproblems"],
+  "bdsdc": ["tile", "tile of bidiagonal singular value problems"],
   "orth": ["tile", "tile of orthonormalised panels"],
   "resid": ["tile", "tile of float64 residuals"],
   "laset": ["tile", "tile of constant fills"],
@@ -55,13 +71,17 @@ export const keys: Readonly<Record<Key, readonly ["tile", string] | readonly [nu
   "scale": ["tile", "tile of column scaling"],
   "rand": ["tile", "tile of random numbers"],
   "qr.block": [1, 128, "columns of a panel"],
-  "qr.chain": [0, 256, "longest chain of additions in the projections, 0: the library's"],
+  "qr.chain": ["chain", "longest chain of additions in the projections"],
   "cgs2.block": [1, 1, "columns of a panel: one, by its definition"],
   "cholesky.block": [1, 4096, "columns of a panel"],
-  "cholesky.chain": [0, 256, "longest chain of additions in the updates, 0: the library's"],
+  "cholesky.chain": ["chain", "longest chain of additions in the updates"],
+  "lu.chain": ["chain", "longest chain of additions in the updates"],
   "svd.oversample": [0, 64, "columns of a block beyond k"],
   "svd.basis": [2, 64, "basis before a restart, in blocks"],
-  "svd.chain": [0, 256, "longest chain of additions in products with the basis, 0: the library's"],
+  "svd.chain": ["chain", "longest chain of additions in products with the basis"],
+  "reduce.block": [1, 128, "columns of a panel"],
+  "reduce.chain": ["chain", "longest chain of additions in the updates"],
+  "reduce.update": [1, 1 << 20, "columns of a symmetric update that are computed together, from the diagonal down"],
   "proof.numbers": [1024, 1 << 30, "numbers of a residual measured at a time by proof"],
 };
 
@@ -78,9 +98,13 @@ export const table: readonly Row[] = [
   { key: "cgs2.block", device: "*", value: 1, why: "column by column is what cgs2 means" },
   { key: "cholesky.block", device: "*", value: 128, why: "panel small beside its update" },
   { key: "cholesky.chain", device: "*", value: 32, why: "constant matrices round the same way" },
+  { key: "lu.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "svd.oversample", device: "*", value: 4, why: "one read of A serves any block of this width" },
   { key: "svd.basis", device: "*", value: 8, why: "restarts stay rare" },
   { key: "svd.chain", device: "*", value: 32, why: "constant matrices round the same way" },
+  { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },
+  { key: "reduce.chain", device: "*", value: 32, why: "constant matrices round the same way" },
+  { key: "reduce.update", device: "*", value: 256, why: "little work above the diagonal" },
   { key: "proof.numbers", device: "*", value: 1 << 20, why: "bounds the memory of a measurement" },
 ];
 
@@ -103,6 +127,10 @@ function parseValue(key: Key, text: string): number | Tile {
     return tile;
   }
   const value = Number(text);
+  if (low === "chain") {
+    if (text === "0" || text === "32") return value;
+    throw new ArgumentError(`TSR_TUNE: ${key}=${text}; a chain is 0 (the library's own, up to 256) or 32`);
+  }
   if (text === "" || !Number.isInteger(value) || value < low || value > Number(high)) {
     throw new ArgumentError(`TSR_TUNE: ${key}=${text}; it must be a whole number from ${low} to ${high}`);
   }

@@ -1,0 +1,142 @@
+// The full SVD by Householder reduction to bidiagonal form, divide and conquer in float64 on BᵀB, back-transformation
+// and one Newton-Schulz step for each side (LAPACK gesdd; Gu & Eisenstat 1995), after a QR factorisation where there
+// are many rows.
+import { bdsdc, geadd, gemm, scale, tuned } from "./blas.ts";
+import { type Algorithm, settled } from "./call.ts";
+import { Matrix } from "./matrix.ts";
+import { polish } from "./polish.ts";
+import { factor } from "./qr.ts";
+import { applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
+
+/** From this ratio of rows to columns on, QR comes first. */
+const TALL = 1.5;
+/** Where the values are this flat, ‖σ‖ > FLAT √n σ₁, the reduction costs them a few digits: they are taken again. */
+const FLAT = 0.5;
+
+/** A = U diag(s) Vᵀ with U m x n and V n x n. */
+export interface Decomposed {
+  U: Matrix;
+  s: Float64Array;
+  V: Matrix;
+}
+
+/** The SVD of A (m >= n, n > 0), finite, largest entry in [1/2, 1). Values descending. */
+export function* decompose(A: Matrix): Algorithm<Decomposed> {
+  const [m, n] = A.shape;
+  if (m < TALL * n) return yield* square(A);
+  const { Q: Q0, R } = yield* factor(A, n); //       A = Q₀ R
+  using first = Q0;
+  using core = R;
+  const { U: U0, s, V } = yield* square(core);
+  using inner = U0;
+  const U = Matrix.empty(m, n, A.device);
+  gemm(1, first, inner, 0, U, { chain: tuned("reduce.chain", A) }); // U = Q₀ U₀
+  return { U, s, V };
+}
+
+/** The singular values alone, descending. */
+export function* valuesOnly(A: Matrix): Algorithm<Float64Array> {
+  const [m, n] = A.shape;
+  using work = yield* triangleOrCopy(A, m >= TALL * n);
+  const { DE, Q, P } = yield* bidiagonalize(work);
+  using bands = DE;
+  using none = Matrix.empty(0, 0, A.device);
+  for (const part of [Q, P]) part[Symbol.dispose]();
+  bdsdc(bands, none);
+  yield settled();
+  return bands.hostAs(Float64Array).slice(0, n);
+}
+
+function* triangleOrCopy(A: Matrix, tall: boolean): Algorithm<Matrix> {
+  if (!tall) return duplicate(A);
+  const { Q, R } = yield* factor(A, A.shape[1]);
+  Q[Symbol.dispose]();
+  return R;
+}
+
+function duplicate(A: Matrix): Matrix {
+  const W = Matrix.empty(A.shape[0], A.shape[1], A.device);
+  geadd(1, A, 0, W);
+  return W;
+}
+
+function* square(A: Matrix): Algorithm<Decomposed> {
+  const [m, n] = A.shape;
+  using work = duplicate(A);
+  const { DE, Q, P } = yield* bidiagonalize(work); //  A = Q B Pᵀ
+  using bands = DE;
+  using left = Q;
+  using right = P;
+  using B = yield* copyOf(bands);
+  using Z0 = Matrix.empty(n, n, A.device);
+  bdsdc(bands, Z0); //                                 B = ? diag(s) Zᵀ
+  using Z = polish(Z0);
+  using X = times(B, Z); //                            X = B Z
+  const { Q: U1, R: T } = yield* factor(X, n); //      X = U₁ T, T nearly diag(s)
+  using inner = U1;
+  T[Symbol.dispose]();
+  const s = bands.hostAs(Float64Array).slice(0, n);
+  using U = yield* transformed(left, inner, m);
+  using V = yield* transformed(right, Z, n);
+  return yield* ordered(A, polish(U), s, polish(V));
+}
+
+/** The bands of B, kept from being overwritten. */
+function* copyOf(DE: Matrix): Algorithm<Matrix> {
+  const [, n] = DE.shape;
+  yield settled();
+  const B = Matrix.hosted(2, n, DE.device);
+  B.host().set(DE.hostAs(Float64Array).subarray(0, 2 * n));
+  return B;
+}
+
+/** B Z for the upper bidiagonal B: rows of Z times the diagonal, plus the rows below times the other band. */
+function times(B: Matrix, Z: Matrix): Matrix {
+  const n = Z.shape[0];
+  const X = duplicate(Z);
+  scale("multiply", X.T, B.rows(0, 1));
+  if (n < 2) return X;
+  using below = duplicate(Z.rows(1, n));
+  scale("multiply", below.T, B.sub(1, 2, 0, n - 1));
+  geadd(1, below, 1, X.rows(0, n - 1));
+  return X;
+}
+
+/** H₀ H₁ ... [C; 0] with m rows. */
+function* transformed(H: Reflectors, C: Matrix, m: number): Algorithm<Matrix> {
+  const [n, k] = C.shape;
+  const W = Matrix.zeros(m, k, { device: C.device });
+  geadd(1, C, 0, W.rows(0, n));
+  yield* applyReflectors(H, W);
+  return W;
+}
+
+/** Values taken again as uᵀ A v where they are flat; descending. */
+function* ordered(A: Matrix, U: Matrix, s: Float64Array, V: Matrix): Algorithm<Decomposed> {
+  const n = s.length;
+  const first = s.reduce((a, b) => Math.max(a, b), 0);
+  const isFlat = s.reduce((a, b) => a + b * b, 0) > FLAT * FLAT * n * first * first;
+  const values = isFlat ? yield* rayleigh(A, U, V) : s;
+  const order = Array.from(values, (_, i) => i).sort((i, j) => values[j]! - values[i]!);
+  if (order.every((from, to) => from === to)) return { U, s: values, V };
+  const [P, W] = [U, V].map((M) => {
+    const N = Matrix.empty(M.shape[0], n, M.device);
+    order.forEach((from, to) => geadd(1, M.cols(from, from + 1), 0, N.cols(to, to + 1)));
+    return N;
+  }) as [Matrix, Matrix];
+  yield settled();
+  for (const M of [U, V]) M[Symbol.dispose]();
+  return { U: P, s: values.map((_, i) => values[order[i]!]!), V: W };
+}
+
+/** uᵀ A v of each pair, in float64. */
+function* rayleigh(A: Matrix, U: Matrix, V: Matrix): Algorithm<Float64Array> {
+  const [m, n] = A.shape;
+  using W = Matrix.empty(m, n, A.device);
+  gemm(1, A, V, 0, W, { chain: tuned("reduce.chain", A) });
+  yield settled();
+  const values = new Float64Array(n);
+  const [u, w] = [U.host(), W.host()];
+  for (let i = 0; i < m * n; i++) values[i % n]! += u[i]! * w[i]!;
+  return values.map(Math.abs);
+}

@@ -1,0 +1,122 @@
+// Symmetric eigenproblems by Householder reduction to tridiagonal form, divide and conquer in float64,
+// back-transformation and one Newton-Schulz step (LAPACK syevd; Cuppen 1981; Gu & Eisenstat 1995).
+import { geadd, gemm, laset, scale, stedc, tuned } from "./blas.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
+import { accepted, notANumber, statistics } from "./check.ts";
+import { lowerTriangle, requireSquare } from "./cholesky.ts";
+import { ArgumentError, OverflowError } from "./errors.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { polish } from "./polish.ts";
+import { type ProofOptions, type Proven, proveEigh } from "./proof.ts";
+import { applyReflectors, tridiagonalize } from "./reduce.ts";
+import { fixSigns } from "./signs.ts";
+
+export interface EighOptions extends RunOptions, ProofOptions {
+  /** tridiagonal (default): reduction and divide and conquer. */
+  method?: "auto" | "tridiagonal" | "jacobi" | "lapack";
+}
+
+/** Eigenvalues ascending, vectors as columns, the first entry of each within 2^-10 of its largest positive. */
+export type Eigh = { values: Float32Array; vectors: Matrix } & Proven;
+
+/** Where the values are this flat, ‖λ‖ > FLAT √n max|λ|, the reduction costs them a few digits: they are taken again.
+ * */
+const FLAT = 0.5;
+
+/** The symmetric matrix whose lower triangle is S (zero above). */
+function mirrored(S: Matrix): Matrix {
+  const n = S.shape[0];
+  using below = Matrix.empty(n, n, S.device);
+  const F = Matrix.empty(n, n, S.device);
+  geadd(1, S, 0, below);
+  laset("upper", 0, 0, below);
+  geadd(1, S.T, 0, F);
+  geadd(1, below, 1, F);
+  return F;
+}
+
+/** vᵀ F v of each column, in float64. */
+function* rayleigh(F: Matrix, V: Matrix): Algorithm<Float64Array> {
+  const n = F.shape[0];
+  using W = Matrix.empty(n, n, F.device);
+  gemm(1, F, V, 0, W, { chain: tuned("reduce.chain", F) });
+  yield settled();
+  const values = new Float64Array(n);
+  const [v, w] = [V.host(), W.host()];
+  for (let i = 0; i < n * n; i++) values[i % n]! += v[i]! * w[i]!;
+  return values;
+}
+
+/** Eigenvalues of S (lower triangle, zero above, largest entry in [1/2, 1)), ascending, and vectors if asked for. */
+function* decompose(S: Matrix, vectors: boolean): Algorithm<{ values: Float64Array; V: Matrix | undefined }> {
+  const n = S.shape[0];
+  using work = Matrix.empty(n, n, S.device);
+  geadd(1, S, 0, work);
+  const { DE: bands, Q } = yield* tridiagonalize(work); //  S = Q T Qᵀ
+  using DE = bands;
+  using reflectors = Q;
+  using Z = vectors ? Matrix.empty(n, n, S.device) : Matrix.empty(0, 0, S.device);
+  stedc(DE, Z); //                                          T = Z Λ Zᵀ
+  if (vectors) yield* applyReflectors(reflectors, Z); //    V = Q Z
+  const V = vectors ? polish(Z) : undefined;
+  yield settled();
+  const values = DE.hostAs(Float64Array).slice(0, n);
+  if (!V || !flat(values)) return { values, V };
+  using F = mirrored(S);
+  return yield* sorted(yield* rayleigh(F, V), V);
+}
+
+function flat(values: Float64Array): boolean {
+  const max = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  const squares = values.reduce((a, b) => a + b * b, 0);
+  return squares > FLAT * FLAT * values.length * max * max;
+}
+
+/** Values in ascending order with their columns. */
+function* sorted(values: Float64Array, V: Matrix): Algorithm<{ values: Float64Array; V: Matrix }> {
+  const n = values.length;
+  const order = Array.from(values, (_, i) => i).sort((i, j) => values[i]! - values[j]!);
+  if (order.every((from, to) => from === to)) return { values, V };
+  const W = Matrix.empty(n, n, V.device);
+  order.forEach((from, to) => geadd(1, V.cols(from, from + 1), 0, W.cols(to, to + 1)));
+  yield settled();
+  V[Symbol.dispose]();
+  return { values: values.map((_, i) => values[order[i]!]!), V: W };
+}
+
+function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: boolean): Algorithm<Partial<Eigh>> {
+  const { method = "auto" } = o;
+  if (method !== "auto" && method !== "tridiagonal") {
+    throw new ArgumentError(`${op}: method "${method}" is not offered here; methods are auto, tridiagonal`);
+  }
+  const A = call.matrix(a);
+  const n = requireSquare(A, op);
+  using S = lowerTriangle(A);
+  const { max, nonFinite } = yield* statistics(S);
+  if (!accepted(S, nonFinite, op, "the lower triangle of A", o.checkFinite)) {
+    return { values: new Float32Array(n).fill(NaN), vectors: notANumber(n, n, A) };
+  }
+  using s = Matrix.from([max], [1, 1], { device: A.device });
+  scale("normalize", S, s);
+  const { values: scaled, V } = yield* decompose(S, vectors);
+  const back = max > 0 ? 2 ** (Math.floor(Math.log2(max)) + 1) : 1;
+  const values = Float32Array.from(scaled, (x) => x * back);
+  if (!values.every(Number.isFinite)) {
+    throw new OverflowError(`${op}: an eigenvalue is beyond float32 (3.4e38); scale the matrix first`);
+  }
+  if (!V) return { values };
+  yield* fixSigns(V, []);
+  if (!o.proof) return { values, vectors: V };
+  using F = mirrored(S);
+  return { values, vectors: V, proof: yield* proveEigh(F, scaled, V) };
+}
+
+/** The public eigh: options, checks, proof. */
+export function* eighJob(call: Call, a: MatrixLike, o: EighOptions): Algorithm<Eigh> {
+  return (yield* eigen(call, a, o, "eigh", true)) as Eigh;
+}
+
+/** The public eigvalsh. */
+export function* eigvalshJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<Float32Array> {
+  return (yield* eigen(call, a, o, "eigvalsh", false)).values!;
+}

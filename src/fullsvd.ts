@@ -1,0 +1,96 @@
+// The full SVD and singular values: scaling, orientation, completion, signs around bidiagonal.ts.
+import { geadd, scale } from "./blas.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
+import { decompose, valuesOnly } from "./bidiagonal.ts";
+import { accepted, notANumber, statistics } from "./check.ts";
+import { ArgumentError, OverflowError } from "./errors.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { type ProofOptions, type Proven, proveFullSvd } from "./proof.ts";
+import { completed } from "./complete.ts";
+import { fixSigns } from "./signs.ts";
+
+export interface FullSvdOptions extends RunOptions, ProofOptions {
+  k?: undefined;
+  /** reduced (default): U is m x p, Vᵀ p x n, p = min(m, n); complete: both are square. */
+  mode?: "reduced" | "complete";
+  /** bidiagonal (default): reduction and divide and conquer. */
+  method?: "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
+}
+
+export interface Svd extends Proven {
+  u: Matrix;
+  s: Float32Array;
+  vt: Matrix;
+  converged: boolean;
+}
+
+/** A copy of A, or of its transpose where it is wide, with its largest entry in [1/2, 1), and the power of two taken
+ * off. */
+function normalized(A: Matrix, max: number): { N: Matrix; back: number } {
+  const tall = A.shape[0] < A.shape[1] ? A.T : A;
+  const N = Matrix.empty(tall.shape[0], tall.shape[1], A.device);
+  using s = Matrix.from([max], [1, 1], { device: A.device });
+  geadd(1, tall, 0, N);
+  scale("normalize", N, s);
+  return { N, back: max > 0 ? 2 ** (Math.floor(Math.log2(max)) + 1) : 1 };
+}
+
+function restored(s: Float64Array, back: number, op: string): Float32Array {
+  const values = Float32Array.from(s, (x) => x * back);
+  if (values.every(Number.isFinite)) return values;
+  throw new OverflowError(`${op}: the largest singular value is beyond float32 (3.4e38); scale the matrix first`);
+}
+
+/** The public svd without k: options, checks, proof. */
+export function* fullSvdJob(call: Call, a: MatrixLike, o: FullSvdOptions): Algorithm<Svd> {
+  const { mode = "reduced", method = "auto" } = o;
+  if (mode !== "reduced" && mode !== "complete") {
+    throw new ArgumentError(`svd: there is no mode "${mode}"; modes are reduced, complete`);
+  }
+  if (method !== "auto" && method !== "bidiagonal") {
+    throw new ArgumentError(`svd: method "${method}" is not offered here; without k, methods are auto, bidiagonal`);
+  }
+  const A = call.matrix(a);
+  const [m, n] = A.shape;
+  const p = Math.min(m, n);
+  const [rows, cols] = mode === "complete" ? [m, n] : [p, p];
+  const { max, nonFinite } = yield* statistics(A);
+  if (!accepted(A, nonFinite, "svd", "A", o.checkFinite)) {
+    const s = new Float32Array(p).fill(NaN);
+    return { u: notANumber(m, rows, A), s, vt: notANumber(cols, n, A), converged: false };
+  }
+  const { N, back } = normalized(A, max);
+  using scaled = N;
+  const { U: long, s, V: short } = p === 0 ? empty(N) : yield* decompose(scaled);
+  const [U, V] = m < n ? [short, long] : [long, short];
+  yield* fixSigns(U, [V]);
+  const u = yield* completed(U, rows);
+  using right = yield* completed(V, cols);
+  const vt = Matrix.empty(cols, n, A.device);
+  geadd(1, right.T, 0, vt);
+  yield settled();
+  const values = restored(s, back, "svd");
+  const result = { u, s: values, vt, converged: true };
+  return o.proof ? { ...result, proof: yield* proveFullSvd(A, u, values, vt) } : result;
+}
+
+function empty(N: Matrix): { U: Matrix; s: Float64Array; V: Matrix } {
+  const [m, n] = N.shape;
+  return { U: Matrix.empty(m, 0, N.device), s: new Float64Array(0), V: Matrix.empty(n, 0, N.device) };
+}
+
+/** The singular values of a finite matrix, descending. */
+export function* singularValues(A: Matrix, max: number, op: string): Algorithm<Float32Array> {
+  if (Math.min(...A.shape) === 0) return new Float32Array(0);
+  const { N, back } = normalized(A, max);
+  using scaled = N;
+  return restored(yield* valuesOnly(scaled), back, op);
+}
+
+/** The public svdvals. */
+export function* svdvalsJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<Float32Array> {
+  const A = call.matrix(a);
+  const { max, nonFinite } = yield* statistics(A);
+  if (!accepted(A, nonFinite, "svdvals", "A", o.checkFinite)) return new Float32Array(Math.min(...A.shape)).fill(NaN);
+  return yield* singularValues(A, max, "svdvals");
+}

@@ -1,0 +1,143 @@
+// Norms, condition, rank and pseudoinverse, and compensated sums.
+import { gemm, scale } from "./blas.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
+import { accepted, notANumber, requireInRange, statistics } from "./check.ts";
+import { requireSquare } from "./cholesky.ts";
+import { ArgumentError, SingularError } from "./errors.ts";
+import { fullSvdJob, singularValues } from "./fullsvd.ts";
+import type { VectorLike } from "./input.ts";
+import { inverse } from "./lu.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { squaredColumns, sum, u } from "./proof.ts";
+
+/** Which norm: the largest column or row sum (1, Infinity), Frobenius, the largest singular value (2) or their sum. */
+export type NormOrder = 1 | 2 | "fro" | "nuc" | number;
+
+/** Sum as if in twice the precision of float64 (Ogita, Rump & Oishi 2005, Sum2). */
+export function sum2(x: VectorLike): number {
+  let [total, error] = [0, 0];
+  for (let i = 0; i < x.length; i++) {
+    const next = total + x[i]!;
+    const part = next - total;
+    error += (total - (next - part)) + (x[i]! - part);
+    total = next;
+  }
+  return Number.isFinite(error) ? total + error : total;
+}
+
+/** Euclidean length without overflow or underflow on the way. */
+export function norm2(x: VectorLike): number {
+  let max = 0;
+  for (let i = 0; i < x.length; i++) {
+    const size = Math.abs(x[i]!);
+    if (!(size <= max)) max = size;
+  }
+  if (max === 0 || !Number.isFinite(max)) return max;
+  let squares = 0;
+  for (let i = 0; i < x.length; i++) squares += (x[i]! / max) * (x[i]! / max);
+  return max * Math.sqrt(squares);
+}
+
+/** The norm of a vector: p = Infinity, -Infinity, 0 (how many are not 0) or any other number. */
+export function vectorNorm(x: VectorLike, p: NormOrder): number {
+  const sizes = Float64Array.from(x as ArrayLike<number>, Math.abs);
+  if (p === 2 || p === "fro") return norm2(x);
+  if (typeof p !== "number" || Number.isNaN(p)) {
+    throw new ArgumentError(`norm: a vector has no norm "${p}"; p is a number, Infinity or "fro"`);
+  }
+  if (p === Infinity) return sizes.reduce((a, b) => (a >= b ? a : b), 0);
+  if (p === -Infinity) return sizes.reduce((a, b) => (a <= b ? a : b), Infinity);
+  if (p === 0) return sizes.filter((v) => v !== 0).length;
+  const max = sizes.reduce((a, b) => (a >= b ? a : b), 0);
+  return max === 0 || !Number.isFinite(max) ? max : max * sum2(sizes.map((v) => (v / max) ** p)) ** (1 / p);
+}
+
+/** The largest sum of absolute values in a column. */
+function columnSums(A: Matrix): number {
+  const [m, n] = A.shape;
+  const sums = new Float64Array(n);
+  const step = Math.max(1, Math.floor(2 ** 20 / Math.max(1, n)));
+  for (let i = 0; i < m; i += step) {
+    A.readBlock(i, Math.min(m, i + step), 0, n).forEach((v, at) => sums[at % n]! += Math.abs(v));
+  }
+  return sums.reduce((a, b) => Math.max(a, b), 0);
+}
+
+/** The norm of a finite matrix. */
+function* matrixNorm(A: Matrix, p: NormOrder, max: number, op: string): Algorithm<number> {
+  switch (p) {
+    case 1: return columnSums(A);
+    case Infinity: return columnSums(A.T);
+    case "fro": return Math.sqrt(sum(squaredColumns(A)));
+    case 2: return (yield* singularValues(A, max, op))[0] ?? 0;
+    case "nuc": return sum(yield* singularValues(A, max, op));
+    default: throw new ArgumentError(`${op}: a matrix has no norm ${p}; p is 1, 2, Infinity, "fro" or "nuc"`);
+  }
+}
+
+/** The public norm of a matrix. */
+export function* normJob(call: Call, a: MatrixLike, p: NormOrder, o: RunOptions): Algorithm<number> {
+  const A = call.matrix(a);
+  const { max, nonFinite } = yield* statistics(A);
+  if (!accepted(A, nonFinite, "norm", "A", o.checkFinite)) return NaN;
+  return yield* matrixNorm(A, p, max, "norm");
+}
+
+export interface CondOptions extends RunOptions {
+  /** Which norm; default 2: largest over smallest singular value. */
+  p?: 1 | 2 | "fro" | typeof Infinity;
+}
+
+/** The public cond: ‖A‖ ‖A⁻¹‖, Infinity for a singular matrix. */
+export function* condJob(call: Call, a: MatrixLike, o: CondOptions): Algorithm<number> {
+  const { p = 2 } = o;
+  const A = call.matrix(a);
+  const { max, nonFinite } = yield* statistics(A);
+  if (![1, 2, "fro", Infinity].includes(p)) {
+    throw new ArgumentError(`cond: p is ${p}; it is 1, 2, "fro" or Infinity`);
+  }
+  if (!accepted(A, nonFinite, "cond", "A", o.checkFinite)) return NaN;
+  if (p === 2) {
+    const s = yield* singularValues(A, max, "cond");
+    return s.length === 0 ? 0 : s[0]! / s.at(-1)!;
+  }
+  requireSquare(A, "cond");
+  try {
+    using X = yield* inverse(A, "cond");
+    yield settled();
+    return (yield* matrixNorm(A, p, max, "cond")) * (yield* matrixNorm(X, p, 0, "cond"));
+  } catch (error) {
+    if (error instanceof SingularError) return Infinity;
+    throw error;
+  }
+}
+
+/** The rank that counts: singular values above tol, default max(m, n) 2u σ₁. */
+export function* matrixRankJob(call: Call, a: MatrixLike, o: RunOptions & { tol?: number }): Algorithm<number> {
+  const A = call.matrix(a);
+  const { max, nonFinite } = yield* statistics(A);
+  if (!accepted(A, nonFinite, "matrixRank", "A", o.checkFinite)) return NaN;
+  if (o.tol !== undefined && !(o.tol >= 0)) {
+    throw new ArgumentError(`matrixRank: tol is ${o.tol}; it must be 0 or more`);
+  }
+  const s = yield* singularValues(A, max, "matrixRank");
+  const tol = o.tol ?? Math.max(...A.shape) * 2 * u * (s[0] ?? 0);
+  return s.filter((x) => x > tol).length;
+}
+
+/** The public pinv: V diag(1/σ) Uᵀ over the singular values above rcond σ₁, default max(m, n) 2u. */
+export function* pinvJob(call: Call, a: MatrixLike, o: RunOptions & { rcond?: number }): Algorithm<Matrix> {
+  const [m, n] = (a instanceof Matrix ? a : call.matrix(a)).shape;
+  const { rcond = Math.max(m, n) * 2 * u } = o;
+  if (!(rcond >= 0)) throw new ArgumentError(`pinv: rcond is ${o.rcond}; it must be 0 or more`);
+  const { u: U, s, vt } = yield* fullSvdJob(call, a, o.checkFinite === undefined ? {} : { checkFinite: o.checkFinite });
+  using left = U;
+  using right = vt;
+  if (s.some(Number.isNaN)) return notANumber(n, m, U);
+  using inverses = Matrix.from(s.map((x) => (x > rcond * s[0]! ? 1 / x : 0)), [1, s.length], { device: U.device });
+  scale("multiply", right.T, inverses);
+  const X = Matrix.empty(n, m, U.device);
+  gemm(1, right.T, left.T, 0, X);
+  yield* requireInRange(X, "pinv", "the pseudoinverse");
+  return X;
+}
