@@ -72,6 +72,14 @@ export interface RandomOrthogonalOptions extends RunOptions {
  * gain. */
 export function* randomOrthogonalJob(call: Call, m: number, n: number, o: RandomOrthogonalOptions): Algorithm<Matrix> {
   const { gain = 1, seed = 0 } = o;
+  for (const size of [m, n]) {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new ShapeError(`randomOrthogonal: shape ${m}x${n} is not possible; sizes are whole numbers from 0`);
+    }
+  }
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw new ArgumentError(`randomOrthogonal: seed is ${seed}; it must be a whole number from 0 to 2^53 - 1`);
+  }
   if (!Number.isFinite(gain)) throw new ArgumentError(`randomOrthogonal: gain is ${gain}; it must be a finite number`);
   using G = Matrix.random(Math.max(m, n), Math.min(m, n), { seed, device: call.device });
   const { Q, R } = yield* factor(G, Math.min(m, n));

@@ -26,7 +26,7 @@ export interface Svd extends Proven {
 
 /** A copy of A, or of its transpose where it is wide, with its largest entry in [1/2, 1), and the power of two taken
  * off. */
-function normalized(A: Matrix, max: number): { N: Matrix; back: number } {
+export function normalized(A: Matrix, max: number): { N: Matrix; back: number } {
   const tall = A.shape[0] < A.shape[1] ? A.T : A;
   const N = Matrix.empty(tall.shape[0], tall.shape[1], A.device);
   using s = Matrix.from([max], [1, 1], { device: A.device });
@@ -51,11 +51,18 @@ export function* fullSvdJob(call: Call, a: MatrixLike, o: FullSvdOptions): Algor
     throw new ArgumentError(`svd: method "${method}" is not offered here; without k, methods are auto, bidiagonal`);
   }
   const A = call.matrix(a);
+  const result = yield* decomposed(A, mode === "complete", "svd", o.checkFinite);
+  if (!o.proof || !result.converged) return result;
+  return { ...result, proof: yield* proveFullSvd(A, result.u, result.s, result.vt) };
+}
+
+/** All singular triplets; op is named in errors. */
+export function* decomposed(A: Matrix, complete: boolean, op: string, check: boolean | undefined): Algorithm<Svd> {
   const [m, n] = A.shape;
   const p = Math.min(m, n);
-  const [rows, cols] = mode === "complete" ? [m, n] : [p, p];
+  const [rows, cols] = complete ? [m, n] : [p, p];
   const { max, nonFinite } = yield* statistics(A);
-  if (!accepted(A, nonFinite, "svd", "A", o.checkFinite)) {
+  if (!accepted(A, nonFinite, op, "A", check)) {
     const s = new Float32Array(p).fill(NaN);
     return { u: notANumber(m, rows, A), s, vt: notANumber(cols, n, A), converged: false };
   }
@@ -69,9 +76,7 @@ export function* fullSvdJob(call: Call, a: MatrixLike, o: FullSvdOptions): Algor
   const vt = Matrix.empty(cols, n, A.device);
   geadd(1, right.T, 0, vt);
   yield settled();
-  const values = restored(s, back, "svd");
-  const result = { u, s: values, vt, converged: true };
-  return o.proof ? { ...result, proof: yield* proveFullSvd(A, u, values, vt) } : result;
+  return { u, s: restored(s, back, op), vt, converged: true };
 }
 
 function empty(N: Matrix): { U: Matrix; s: Float64Array; V: Matrix } {

@@ -16,12 +16,13 @@ import { type Eigh, eighJob, type EighOptions, eigvalshJob } from "./eigh.ts";
 import { type FullSvdOptions, fullSvdJob, type Svd, svdvalsJob } from "./fullsvd.ts";
 import type { VectorLike } from "./input.ts";
 import type { Matrix, MatrixLike } from "./matrix.ts";
-import { detJob, invJob, type Lu, luJob, type LuOptions, type SignedLog, slogdetJob } from "./lu.ts";
+import { detJob, type Lu, luJob, type LuOptions, type SignedLog, slogdetJob } from "./lu.ts";
 import { type CondOptions, condJob, matrixRankJob, normJob, type NormOrder, pinvJob, vectorNorm } from "./norm.ts";
 import { addJob, type AddOptions, type MatmulOptions, matmulJob, matvecJob } from "./product.ts";
 import { type Qr, qrJob, type QrOptions, type TriangleOnly } from "./qr.ts";
 import { runAsync, runSync } from "./run.ts";
 import {
+  invJob,
   type Solution,
   solveJob,
   type SolveOptions,

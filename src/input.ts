@@ -155,6 +155,12 @@ function checkNumbers(data: unknown, op: string): asserts data is NumberArray {
   throw new DTypeError(`${op}: data is ${kindOf(data)}; give an array of numbers or a typed array of real numbers`);
 }
 
+/** A vector as float64, every number checked to be one. */
+export function realNumbers(values: VectorLike, op: string): Float64Array {
+  checkNumbers(values, op);
+  return Float64Array.from({ length: values.length }, (_, i) => numberAt(values, i, op));
+}
+
 /** A vector as float32. */
 export function vectorFrom(values: VectorLike, op: string): Float32Array<ArrayBuffer> {
   checkNumbers(values, op);

@@ -1,11 +1,11 @@
-// LU with partial pivoting (LAPACK getrf), and what follows from it: inverse, determinant.
+// LU with partial pivoting (LAPACK getrf), and determinants.
 import { geadd, getrf, infoWords, laset, laswp, trsm, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
-import { SingularError } from "./errors.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveLu } from "./proof.ts";
+import { factor } from "./qr.ts";
 
 /** Row p[i] of A is row i of L U. */
 export type Lu = { l: Matrix; u: Matrix; p: Uint32Array } & Proven;
@@ -77,35 +77,54 @@ export interface SignedLog {
   logAbsDet: number;
 }
 
+/** The factors whose product of diagonals is the determinant: U of LU, or, where its pivots grew beyond float32, U of
+ * the LU of Q and R of QR. */
+interface Diagonals {
+  sign: number;
+  pivots: Float64Array;
+}
+
+function* diagonals(A: Matrix): Algorithm<Diagonals> {
+  using f = yield* factorLu(A);
+  const own = signed(f);
+  if (own.pivots.every(Number.isFinite)) return own;
+  const { Q, R } = yield* factor(A, A.shape[0]);
+  using orthogonal = Q;
+  using triangle = R;
+  using g = yield* factorLu(orthogonal);
+  const { sign, pivots } = signed(g);
+  const turn = pivots.reduce((s, x) => (x < 0 ? -s : s), sign);
+  return { sign: turn, pivots: Float64Array.from(pivots, (_, i) => triangle.at(i, i)) };
+}
+
+/** The pivots and the sign of the exchanges. */
+function signed({ LU, pivots }: Pivoted): Diagonals {
+  const exchanges = pivots.hostAs(Uint32Array);
+  const sign = exchanges.reduce((s, other, j) => (other === j ? s : -s), 1);
+  return { sign, pivots: Float64Array.from(exchanges, (_, i) => LU.at(i, i)) };
+}
+
 /** The public slogdet: sign and logarithm of |det A|; -Infinity and sign 0 for a singular matrix. */
 export function* slogdetJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<SignedLog> {
   const A = call.matrix(a);
-  const n = requireSquare(A, "slogdet");
+  requireSquare(A, "slogdet");
   if (!(yield* isFinite(A, "slogdet", "A", o.checkFinite))) return { sign: NaN, logAbsDet: NaN };
-  using f = yield* factorLu(A);
-  if (f.zero > 0) return { sign: 0, logAbsDet: -Infinity };
-  let sign = 1;
-  let logAbsDet = 0;
-  const exchanges = f.pivots.hostAs(Uint32Array);
-  for (let i = 0; i < n; i++) {
-    const pivot = f.LU.at(i, i);
-    if ((pivot < 0) !== (exchanges[i] !== i)) sign = -sign;
-    logAbsDet += Math.log(Math.abs(pivot));
-  }
-  return { sign, logAbsDet };
+  let { sign, pivots } = yield* diagonals(A);
+  if (pivots.includes(0)) return { sign: 0, logAbsDet: -Infinity };
+  sign = pivots.reduce((product, x) => (x < 0 ? -product : product), sign);
+  return { sign, logAbsDet: pivots.reduce((total, x) => total + Math.log(Math.abs(x)), 0) };
 }
 
 /** The public det: the product of the pivots, as a float64 number (Infinity beyond its range). */
 export function* detJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<number> {
   const A = call.matrix(a);
-  const n = requireSquare(A, "det");
+  requireSquare(A, "det");
   if (!(yield* isFinite(A, "det", "A", o.checkFinite))) return NaN;
-  using f = yield* factorLu(A);
-  const exchanges = f.pivots.hostAs(Uint32Array);
+  const { sign, pivots } = yield* diagonals(A);
   // Pivots are multiplied as fractions and exponents apart: neither overflows on the way.
-  let [fraction, exponent] = [1, 0];
-  for (let i = 0; i < n; i++) {
-    fraction *= f.LU.at(i, i) * (exchanges[i] === i ? 1 : -1);
+  let [fraction, exponent] = [sign, 0];
+  for (const pivot of pivots) {
+    fraction *= pivot;
     if (fraction === 0) return 0;
     const shift = Math.floor(Math.log2(Math.abs(fraction)));
     fraction /= 2 ** shift;
@@ -113,25 +132,4 @@ export function* detJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<num
   }
   const half = Math.trunc(exponent / 2);
   return fraction * 2 ** half * 2 ** (exponent - half);
-}
-
-/** The public inv: checks. */
-export function* invJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<Matrix> {
-  const A = call.matrix(a);
-  const n = requireSquare(A, "inv");
-  if (!(yield* isFinite(A, "inv", "A", o.checkFinite))) return notANumber(n, n, A);
-  return yield* inverse(A, "inv");
-}
-
-/** A⁻¹ by solving with the identity. Throws SingularError where a pivot is 0. */
-export function* inverse(A: Matrix, op: string): Algorithm<Matrix> {
-  const n = A.shape[0];
-  using f = yield* factorLu(A);
-  if (f.zero > 0) {
-    throw new SingularError(`${op}: this ${n}x${n} matrix is singular: its pivot ${f.zero} is 0; use pinv`, f.zero);
-  }
-  const X = Matrix.eye(n, n, { device: A.device });
-  solveLu(f, X);
-  yield* requireInRange(X, op, "the inverse");
-  return X;
 }

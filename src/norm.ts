@@ -4,17 +4,18 @@ import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, requireInRange, statistics } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
 import { ArgumentError, SingularError } from "./errors.ts";
-import { fullSvdJob, singularValues } from "./fullsvd.ts";
-import type { VectorLike } from "./input.ts";
-import { inverse } from "./lu.ts";
+import { decomposed, normalized, singularValues } from "./fullsvd.ts";
+import { realNumbers, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { squaredColumns, sum, u } from "./proof.ts";
+import { inverse } from "./solve.ts";
 
 /** Which norm: the largest column or row sum (1, Infinity), Frobenius, the largest singular value (2) or their sum. */
 export type NormOrder = 1 | 2 | "fro" | "nuc" | number;
 
 /** Sum as if in twice the precision of float64 (Ogita, Rump & Oishi 2005, Sum2). */
-export function sum2(x: VectorLike): number {
+export function sum2(values: VectorLike): number {
+  const x = realNumbers(values, "sum2");
   let [total, error] = [0, 0];
   for (let i = 0; i < x.length; i++) {
     const next = total + x[i]!;
@@ -26,7 +27,11 @@ export function sum2(x: VectorLike): number {
 }
 
 /** Euclidean length without overflow or underflow on the way. */
-export function norm2(x: VectorLike): number {
+export function norm2(values: VectorLike): number {
+  return length(realNumbers(values, "norm2"));
+}
+
+function length(x: Float64Array): number {
   let max = 0;
   for (let i = 0; i < x.length; i++) {
     const size = Math.abs(x[i]!);
@@ -40,8 +45,8 @@ export function norm2(x: VectorLike): number {
 
 /** The norm of a vector: p = Infinity, -Infinity, 0 (how many are not 0) or any other number. */
 export function vectorNorm(x: VectorLike, p: NormOrder): number {
-  const sizes = Float64Array.from(x as ArrayLike<number>, Math.abs);
-  if (p === 2 || p === "fro") return norm2(x);
+  const sizes = realNumbers(x, "norm").map(Math.abs);
+  if (p === 2 || p === "fro") return length(sizes);
   if (typeof p !== "number" || Number.isNaN(p)) {
     throw new ArgumentError(`norm: a vector has no norm "${p}"; p is a number, Infinity or "fro"`);
   }
@@ -99,13 +104,14 @@ export function* condJob(call: Call, a: MatrixLike, o: CondOptions): Algorithm<n
   if (!accepted(A, nonFinite, "cond", "A", o.checkFinite)) return NaN;
   if (p === 2) {
     const s = yield* singularValues(A, max, "cond");
-    return s.length === 0 ? 0 : s[0]! / s.at(-1)!;
+    return s.length === 0 ? 0 : s.at(-1) === 0 ? Infinity : s[0]! / s.at(-1)!;
   }
   requireSquare(A, "cond");
+  using N = normalized(A, max).N; // the condition does not depend on the scale, but its inverse must fit float32
   try {
-    using X = yield* inverse(A, "cond");
+    using X = yield* inverse(N, "cond");
     yield settled();
-    return (yield* matrixNorm(A, p, max, "cond")) * (yield* matrixNorm(X, p, 0, "cond"));
+    return (yield* matrixNorm(N, p, max, "cond")) * (yield* matrixNorm(X, p, 0, "cond"));
   } catch (error) {
     if (error instanceof SingularError) return Infinity;
     throw error;
@@ -127,10 +133,11 @@ export function* matrixRankJob(call: Call, a: MatrixLike, o: RunOptions & { tol?
 
 /** The public pinv: V diag(1/σ) Uᵀ over the singular values above rcond σ₁, default max(m, n) 2u. */
 export function* pinvJob(call: Call, a: MatrixLike, o: RunOptions & { rcond?: number }): Algorithm<Matrix> {
-  const [m, n] = (a instanceof Matrix ? a : call.matrix(a)).shape;
+  const A = call.matrix(a);
+  const [m, n] = A.shape;
   const { rcond = Math.max(m, n) * 2 * u } = o;
   if (!(rcond >= 0)) throw new ArgumentError(`pinv: rcond is ${o.rcond}; it must be 0 or more`);
-  const { u: U, s, vt } = yield* fullSvdJob(call, a, o.checkFinite === undefined ? {} : { checkFinite: o.checkFinite });
+  const { u: U, s, vt } = yield* decomposed(A, false, "pinv", o.checkFinite);
   using left = U;
   using right = vt;
   if (s.some(Number.isNaN)) return notANumber(n, m, U);

@@ -1,5 +1,5 @@
 // Measures a result against its contract, in float64. Figures and bounds are multiples of u = 2^-24.
-import { empty64, gemm, resid, tuned } from "./blas.ts";
+import { empty64, geadd, gemm, resid, tuned } from "./blas.ts";
 import { type Algorithm, numbers, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
@@ -188,13 +188,39 @@ export function* proveEigh(A: Matrix, values: ArrayLike<number>, V: Matrix): Alg
 export function* proveFullSvd(A: Matrix, U: Matrix, s: Float32Array, Vt: Matrix): Algorithm<Proof> {
   const [m, n] = A.shape;
   const p = s.length;
-  const errors = yield* scaledResidual(A, Vt.rows(0, p).T, U.cols(0, p), s, "proof");
+  const errors = yield* productResidual(A, U.cols(0, p), s, Vt.rows(0, p));
   const scale = Math.sqrt(sum(squaredColumns(A)));
   return prove({
     residual: relative(Math.sqrt(sum(errors)), scale, m * n, 48 * Math.sqrt(Math.max(1, p / 1024))),
     orthogonalityU: { value: (yield* orthogonality(U)) / u, bound: 12 * Math.sqrt(U.shape[1]) },
     orthogonalityV: { value: (yield* orthogonality(Vt.T)) / u, bound: 12 * Math.sqrt(Vt.shape[0]) },
   });
+}
+
+/** Squared lengths of the columns of A - U diag(s) Vt in float64, U diag(s) as a sum of two float32 matrices. */
+function* productResidual(A: Matrix, U: Matrix, s: Float32Array, Vt: Matrix): Algorithm<Float64Array> {
+  const [m, n] = A.shape;
+  const p = s.length;
+  const sums = new Float64Array(n);
+  const step = Math.max(1, Math.floor(tuned("proof.numbers", A) / Math.max(1, n)));
+  for (let i = 0; i < m; i += step) {
+    const e = Math.min(m, i + step);
+    using R = empty64(e - i, n, A.device);
+    using high = Matrix.hosted(e - i, p, A.device);
+    using low = Matrix.hosted(e - i, p, A.device);
+    const [h, l] = [high.host(), low.host()];
+    U.readBlock(i, e, 0, p).forEach((x, at) => {
+      const product = x * s[at % p]!;
+      h[at] = product;
+      l[at] = product - h[at]!;
+    });
+    geadd(1, A.rows(i, e), 0, R);
+    gemm(-1, high, Vt, 1, R);
+    gemm(-1, low, Vt, 1, R);
+    yield numbers("proof", e, m);
+    addSquares(R.hostAs(Float64Array), sums);
+  }
+  return sums;
 }
 
 /** The contract of lu: ‖PA − LU‖_F over ‖abs(L) abs(U)‖_F. */

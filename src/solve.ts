@@ -4,7 +4,7 @@
 // 1988, LAPACK lacn2).
 import { geadd, gemm, resid, trsm } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
-import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { isFinite, notANumber, requireInRange, statistics } from "./check.ts";
 import { factorPositive, lowerTriangle, requireSquare } from "./cholesky.ts";
 import { ArgumentError, NotConvergedError, ShapeError, SingularError } from "./errors.ts";
 import type { VectorLike } from "./input.ts";
@@ -36,15 +36,17 @@ export interface TriangularOptions extends RunOptions {
 
 /** Solves with A and with its transpose, in place. */
 interface Factored extends Disposable {
+  /** Whether the factors stayed within float32. */
+  finite: boolean;
   solve(B: Matrix): void;
   solveTransposed(B: Matrix): void;
 }
 
 type Assume = NonNullable<SolveOptions["assume"]>;
 
-function* factored(A: Matrix, assume: Assume): Algorithm<Factored> {
+function* factored(A: Matrix, assume: Assume, op: string): Algorithm<Factored> {
   if (assume === "positive") return yield* byCholesky(A);
-  return assume === "general" ? yield* byLu(A) : triangular(A, assume);
+  return assume === "general" ? yield* byLu(A, op) : triangular(A, assume);
 }
 
 function* byCholesky(A: Matrix): Algorithm<Factored> {
@@ -54,33 +56,36 @@ function* byCholesky(A: Matrix): Algorithm<Factored> {
     trsm("left", "lower", 1, L, B); //    B = L⁻¹ B
     trsm("left", "lower", 1, L.T, B); //  B = L⁻ᵀ B
   };
-  return { solve, solveTransposed: solve, [Symbol.dispose]: () => L[Symbol.dispose]() };
+  return { finite: true, solve, solveTransposed: solve, [Symbol.dispose]: () => L[Symbol.dispose]() };
 }
 
-function* byLu(A: Matrix): Algorithm<Factored> {
+function* byLu(A: Matrix, op: string): Algorithm<Factored> {
   const n = A.shape[0];
   const f = yield* factorLu(A);
   if (f.zero > 0) {
-    throw new SingularError(`solve: this ${n}x${n} matrix is singular: its pivot ${f.zero} is 0`, f.zero);
+    throw new SingularError(`${op}: this ${n}x${n} matrix is singular: its pivot ${f.zero} is 0`, f.zero);
   }
+  const { nonFinite } = yield* statistics(f.LU);
   return {
+    finite: !nonFinite,
     solve: (B) => solveLu(f, B),
     solveTransposed: (B) => solveLuTransposed(f, B),
     [Symbol.dispose]: () => f[Symbol.dispose](),
   };
 }
 
-function* byQr(A: Matrix): Algorithm<Factored> {
+function* byQr(A: Matrix, op: string): Algorithm<Factored> {
   const n = A.shape[0];
   const { Q, R, certified } = yield* factor(A, n, { phase: "qr" });
   if (!certified) {
     throw new NotConvergedError(
-      `solve: the factors of this ${n}x${n} matrix could not be certified; please report the matrix`,
+      `${op}: the factors of this ${n}x${n} matrix could not be certified; please report the matrix`,
     );
   }
-  yield* requireInRange(R, "solve", "the factor R");
-  requireDiagonal(R, "solve");
+  yield* requireInRange(R, op, "the factor R");
+  requireDiagonal(R, op);
   return {
+    finite: true,
     solve: (B) => {
       using Y = Matrix.empty(n, B.shape[1], A.device);
       gemm(1, Q.T, B, 0, Y); //           B = R⁻¹ Qᵀ B
@@ -100,6 +105,7 @@ function* byQr(A: Matrix): Algorithm<Factored> {
 function triangular(A: Matrix, uplo: "lower" | "upper"): Factored {
   requireDiagonal(A, "solve");
   return {
+    finite: true,
     solve: (B) => trsm("left", uplo, 1, A, B),
     solveTransposed: (B) => trsm("left", uplo, 1, A.T, B),
     [Symbol.dispose]: () => undefined,
@@ -170,11 +176,12 @@ function* solveFactored(A: Matrix, B: Matrix, f: Factored): Algorithm<Solved> {
 }
 
 /** By the factors that suit A; a general matrix whose pivots grew too much is factored again by certified QR. */
-function* solveBest(A: Matrix, B: Matrix, assume: Assume): Algorithm<Solved> {
-  using f = yield* factored(A, assume);
+function* solveBest(A: Matrix, B: Matrix, assume: Assume, op: string): Algorithm<Solved> {
+  using f = yield* factored(A, assume, op);
   const solved = yield* solveFactored(A, B, f);
-  if (solved.error <= BOUND || assume !== "general") return solved;
-  using q = yield* byQr(A);
+  const overflown = Number.isNaN(solved.error) && f.finite; // the solution itself leaves float32
+  if (solved.error <= BOUND || assume !== "general" || overflown) return solved;
+  using q = yield* byQr(A, op);
   solved.X[Symbol.dispose]();
   return yield* solveFactored(A, B, q);
 }
@@ -250,7 +257,7 @@ function* solution(A: Matrix, B: Matrix, o: SolveOptions): Algorithm<Solution<Ma
   if (!finite) {
     return { x: notANumber(n, B.shape[1], A), rcond: NaN, converged: false };
   }
-  const { X, rcond, error } = yield* solveBest(M, B, assume);
+  const { X, rcond, error } = yield* solveBest(M, B, assume, "solve");
   yield* requireInRange(X, "solve", "x");
   const proof: Proof = prove({
     backward: { value: error * Math.sqrt(Math.max(1, n)), bound: BOUND * Math.sqrt(Math.max(1, n)) },
@@ -275,4 +282,20 @@ export function* solveTriangularJob(call: Call, t: MatrixLike, b: MatrixLike, o:
   trsm("left", o.lower ? "lower" : "upper", 1, o.trans ? M.T : M, X);
   if (finite) yield* requireInRange(X, "solveTriangular", "the solution");
   return X;
+}
+
+/** A⁻¹ by solving with the identity, each column to the contract of solve. Throws SingularError. */
+export function* inverse(A: Matrix, op: string): Algorithm<Matrix> {
+  using I = Matrix.eye(A.shape[0], A.shape[0], { device: A.device });
+  const { X } = yield* solveBest(A, I, "general", op);
+  yield* requireInRange(X, op, "the inverse");
+  return X;
+}
+
+/** The public inv: checks. */
+export function* invJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<Matrix> {
+  const A = call.matrix(a);
+  const n = requireSquare(A, "inv");
+  if (!(yield* isFinite(A, "inv", "A", o.checkFinite))) return notANumber(n, n, A);
+  return yield* inverse(A, "inv");
 }

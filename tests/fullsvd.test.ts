@@ -1,0 +1,192 @@
+// svd of all values, and svdvals: the contract on matrices of every kind and shape, thin and complete.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Matrix, open, OverflowError, svd, svdSync, svdvals, svdvalsSync } from "../src/index.ts";
+import * as factors from "./factors.ts";
+import { every, numbers, placeInside, reference, sameBits, table } from "./helpers.ts";
+import {
+  fill,
+  normal,
+  odd,
+  randomSample,
+  type Recipe,
+  type Sample,
+  sample,
+  torture,
+  withSpectrum,
+} from "./matrices.ts";
+import * as t from "./metrics.ts";
+import { hold, singularValues64, u, wide } from "./metrics.ts";
+import { refuseAll } from "./misuse.ts";
+import { argument, fails } from "./refusals.ts";
+import { directs } from "./spectra.ts";
+
+interface Choice {
+  mode?: "reduced" | "complete";
+  method?: "auto" | "bidiagonal";
+}
+const name = (recipe: Recipe): string => recipe.name;
+
+/** Both functions on one matrix, held to the contract; the input must not change. */
+async function check(a: Sample, options: Choice, blocking: boolean, truth?: Float64Array): Promise<void> {
+  using A = Matrix.from(a);
+  const [m, n] = a.shape, p = Math.min(m, n), sigma = truth ?? singularValues64(wide(a));
+  const { u: left, s, vt, converged } = blocking ? svdSync(A, options) : await svd(A, options);
+  using U = left, Vt = vt;
+  const [wideU, highV] = options.mode === "complete" ? [m, n] : [p, p];
+  assert.deepEqual([[...U.shape], [...Vt.shape], converged], [[m, wideU], [highV, n], true]);
+  hold(factors.svd(a, { u: numbers(U), s, vt: numbers(Vt) }, sigma), a.name);
+  if (options.method === undefined && options.mode === undefined) {
+    hold(factors.singularValues(a, blocking ? await svdvals(A) : svdvalsSync(A), sigma), `${a.name}, values alone`);
+  }
+  sameBits(numbers(A).data, a.data, "the input");
+}
+
+describe("svd of all values", () => {
+  it("keeps its contract on square matrices of every kind", async () => {
+    await every(directs(80), name, (recipe, at) => check(recipe.make(), {}, at % 2 === 0));
+  });
+
+  it("keeps its contract on wide, thin and tiny ones", async () => {
+    await every(odd(), name, (recipe, at) => check(recipe.make(), {}, at % 2 === 0));
+  });
+
+  it("keeps its contract at another size, by the bidiagonal method", async () => {
+    const list = directs(33);
+    await every(list, name, (recipe, at) => check(recipe.make(), { method: "bidiagonal" }, at % 2 === 1));
+  });
+
+  it("keeps its contract at the borders of its blocks", async () => {
+    const sizes = [1, 2, 3, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 97, 127, 128, 129];
+    const shapes = sizes.flatMap((n) => [[n, n], [n + 1, n], [n + (n >> 1), n], [n, n + 3]] as const);
+    const label = ([m, n]: readonly [number, number]): string => `${m}x${n}`;
+    await every(shapes, label, ([m, n], at) => check(randomSample(m, n, at), {}, at % 2 === 0));
+  });
+
+  it("keeps its contract at sizes of many blocks", async () => {
+    const values = (i: number): number => 1e5 ** (-i / 219) * (i % 50 < 25 ? 1 : 0.999);
+    const sigma = Float64Array.from({ length: 220 }, (_, i) => values(i)).sort().reverse();
+    const list = [[220, 220], [400, 220]] as const;
+    await every(list, String, async ([m, n]) => {
+      // Rounding to float32 moves a singular value by no more than the rounding's norm, about u |A|_F / sqrt(n).
+      await check(sample(`known values ${m}x${n}`, withSpectrum(m, n, values, 4)), {}, false, sigma);
+    });
+    await check(sample("all one third 300", fill(300, 300, () => 1 / 3)), {}, true);
+    await check(sample("all 0.1, 3000x90", fill(3000, 90, () => 0.1)), {}, false);
+  });
+
+  it("gives complete factors", async () => {
+    const names = /zero|rank 5|all one third|Lauchli 1e-9|random|one number|1x40|40x1|wide|identity/;
+    const list = [...directs(40), ...odd()].filter((recipe) => names.test(recipe.name));
+    await every(list, name, (recipe, at) => check(recipe.make(), { mode: "complete" }, at % 2 === 0));
+  });
+
+  it("gives empty factors for empty matrices", () => {
+    for (const [m, n] of [[0, 0], [0, 5], [5, 0]] as const) {
+      const { u: left, s, vt } = svdSync(Matrix.zeros(m, n));
+      assert.deepEqual([[...left.shape], s.length, [...vt.shape]], [[m, 0], 0, [0, n]]);
+      const complete = svdSync(Matrix.zeros(m, n), { mode: "complete" });
+      assert.deepEqual([[...complete.u.shape], [...complete.vt.shape]], [[m, m], [n, n]]);
+      hold(factors.svd({ shape: [m, n], data: [] }, complete, []), "complete factors of nothing");
+      assert.equal(svdvalsSync(Matrix.zeros(m, n)).length, 0);
+    }
+  });
+
+  it("gives what is known by hand", () => {
+    const { u: left, s, vt } = svdSync([[0, -4], [3, 0]]),
+      plain = (a: Matrix): number[] => [...a.data].map((v) => v + 0);
+    assert.deepEqual([[...s], plain(left), plain(vt)], [[4, 3], [1, 0, 0, 1], [0, -1, 1, 0]]);
+    assert.deepEqual([...svdvalsSync([[3, 4]])], [5]);
+    assert.deepEqual(svdSync([[-2]]).vt.toArray(), [[-1]]);
+  });
+
+  it("gives NumPy's values and vectors", () => {
+    const { a, u: left, s, vt, gap } = reference().svd, result = svdSync(a), p = s.length;
+    hold(factors.singularValues(table(a), result.s, s), "NumPy's values");
+    // Vectors turn by the error over the gap to the next value.
+    const bound = (48 * s[0]! * Math.sqrt(p)) / gap + 12 * Math.sqrt(p);
+    for (const [mine, theirs] of [[result.u, left], [result.vt, vt]] as const) {
+      const off = t.normF(t.minus(wide(numbers(mine)), wide(table(theirs)))) / u;
+      assert.ok(off <= bound, `off by ${off} u of ${bound}`);
+    }
+  });
+
+  it("factors views, transposed and inside larger matrices, without touching them", () => {
+    for (const [m, n] of [[70, 45], [45, 70], [60, 60]] as const) {
+      for (const turned of [false, true]) {
+        const a = randomSample(m, n, 8), { view, whole } = placeInside(a, turned), before = numbers(whole).data;
+        const { u: left, s, vt } = svdSync(view);
+        hold(factors.svd(a, { u: numbers(left), s, vt: numbers(vt) }, singularValues64(wide(a))), "view");
+        sameBits(numbers(whole).data, before, "what surrounds the view");
+      }
+    }
+  });
+
+  it("gives the same bits async and blocking, again and again, on any number of threads", async () => {
+    const choices: Choice[] = [{}, { mode: "complete" }, { method: "bidiagonal" }];
+    for (const options of choices) {
+      const a = randomSample(140, 90, 9), one = svdSync(a, options), two = await svd(a, options);
+      using device = open({ threads: 1 });
+      const three = svdSync(Matrix.from(a.data, a.shape, { device }), options);
+      for (const other of [two, three]) {
+        sameBits(one.u.data, numbers(other.u).data, "U");
+        sameBits(one.s, other.s, "s");
+        sameBits(one.vt.data, numbers(other.vt).data, "Vt");
+      }
+    }
+    const b = randomSample(90, 120, 10);
+    sameBits(await svdvals(b), svdvalsSync(b), "values alone");
+  });
+
+  it("scales by powers of two to the last bit", () => {
+    const a = normal(60, 40, 11), one = svdSync(sample("", a));
+    for (const power of [-60, 40]) {
+      const other = svdSync(sample("", t.map(a, (v) => Math.fround(v) * 2 ** power)));
+      sameBits(other.s, one.s.map((v) => v * 2 ** power), "s");
+      sameBits(other.u.data, one.u.data, "U");
+      sameBits(other.vt.data, one.vt.data, "Vt");
+    }
+  });
+
+  it("throws OverflowError where a singular value leaves float32, and returns up to there", () => {
+    const all = (value: number): Sample => sample("", fill(4, 4, () => value));
+    for (const f of [svdSync, svdvalsSync]) assert.throws(() => f(all(3e38)), OverflowError);
+    hold([factors.close("largest", svdSync(all(8e37)).s[0]!, 4 * Math.fround(8e37), 3.2e38, 16)], "all 8e37");
+  });
+
+  it("refuses what it must", async () => {
+    await refuseAll([
+      { op: "svd", blocking: (a) => svdSync(a), promised: (a) => svd(a) },
+      { op: "svdvals", blocking: svdvalsSync, promised: svdvals },
+    ]);
+    const a = [[1, 2], [3, 4]];
+    const wrong: readonly (readonly [object, RegExp])[] = [
+      [{ method: "magic" }, /magic.*bidiagonal/],
+      [{ mode: "full" }, /full.*complete/],
+    ];
+    for (const [options, text] of wrong) {
+      await fails("svd", () => svdSync(a, options), () => svd(a, options), { ...argument, text });
+    }
+  });
+
+  it("gives NaN everywhere for NaN input when checkFinite is off", () => {
+    for (const n of [2, 60]) {
+      const a = sample("", t.map(normal(n + 3, n, 12), (v, i, j) => (i === 1 && j === 0 ? NaN : v)));
+      const { u: left, s, vt } = svdSync(a, { checkFinite: false });
+      assert.ok([...left.data, ...s, ...vt.data].every(Number.isNaN));
+      assert.ok(svdvalsSync(a, { checkFinite: false }).every(Number.isNaN));
+    }
+  });
+
+  it("proves its result with a residual that agrees with a measurement from outside", async () => {
+    await every(torture().filter((_, at) => at % 7 === 0), name, async (recipe) => {
+      const a = recipe.make(), { u: left, s, vt, proof } = await svd(a, { proof: true });
+      assert.ok(proof?.holds, `the proof does not hold: ${JSON.stringify(proof?.figures)}`);
+      const mine = factors.svd(a, { u: left, s, vt }, s).find(({ contract }) => contract === "residual of svd")!.value;
+      const told: number = proof.figures["residual"]?.value ?? NaN;
+      const slack = (t.tiny * Math.sqrt(a.data.length)) / (u * t.normF(wide(a)) || 1);
+      assert.ok(Math.abs(told - mine) <= 1e-4 * mine + 1e-6 + slack, `told as ${told}, measured as ${mine}`);
+    });
+    assert.equal(svdSync([[1]]).proof, undefined);
+  });
+});
