@@ -63,6 +63,16 @@ describe("svd of all values", () => {
     await every(shapes, label, ([m, n], at) => check(randomSample(m, n, at), {}, at % 2 === 0));
   });
 
+  it("keeps its contract on constant matrices, where nothing but rounding fills all vectors but one", async () => {
+    const widths = [2, 17, 33, 48, 63, 64, 65, 96, 128], ratios = [1, 1.5, 2, 4];
+    const cases = widths.flatMap((n) => ratios.flatMap((ratio) => [1, 0.1, 1 / 3].map((c) => ({ n, ratio, c }))));
+    await every(cases, ({ n, ratio, c }) => `${Math.ceil(ratio * n)}x${n} of ${c}`, async ({ n, ratio, c }, at) => {
+      const m = Math.ceil(ratio * n), value = Math.fround(c), sigma = new Float64Array(n);
+      sigma[0] = value * Math.sqrt(m * n);
+      await check(sample("constant", fill(m, n, () => value)), {}, at % 2 === 0, sigma);
+    });
+  });
+
   it("keeps its contract at sizes of many blocks", async () => {
     const values = (i: number): number => 1e5 ** (-i / 219) * (i % 50 < 25 ? 1 : 0.999);
     const sigma = Float64Array.from({ length: 220 }, (_, i) => values(i)).sort().reverse();
