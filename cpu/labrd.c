@@ -1,6 +1,6 @@
 /* labrd.c: a panel of the reduction to upper bidiagonal form. Column by column: a reflector v from the left and y,
- * for which A - v y' is the matrix with v applied; then on the row a reflector u from the right and x, for which A
- * - x u' is the same for u. */
+ * for which A - v y' is the matrix with v applied; then on the row a reflector u from the right and x, for which
+ * A - x u' is the same for u. */
 #include <string.h>
 #include "fast.h"
 #include "panel.h"

@@ -6,6 +6,8 @@
 
 enum { PART_ROWS = 64, PARTS_MAX = 32, LANES = 4 };
 
+static const double DROPPED = 0x1p-48; /* for a matrix whose largest entry is about 1 */
+
 /* ---- reflectors ---- */
 
 double tsr_squares(size_t n, const double *x) {
@@ -20,7 +22,7 @@ double tsr_squares(size_t n, const double *x) {
 
 tsr_reflector tsr_reflect(size_t n, double rest, double *x, float *v) {
   tsr_reflector h = {n > 0 ? x[0] : 0, 1};
-  if (n < 2 || rest < TSR_DROPPED * TSR_DROPPED) {
+  if (n < 2 || rest < DROPPED * DROPPED) {
     for (size_t i = 0; i < n; i++) x[i] = v[i] = 0;
     return h;
   }

@@ -12,11 +12,9 @@ typedef struct {
   double beta, t;
 } tsr_reflector;
 
-/* x (n numbers) becomes v, and v its float32 form; rest: the sum of squares of x behind its first number. t is a
- * float32 number. */
+/* Both x (n numbers) and v become v; rest is the sum of squares of x behind its first number. beta is x[0] and v = 0
+ * where the rest is too small to matter. */
 tsr_reflector tsr_reflect(size_t n, double rest, double *x, float *v);
-/* What it drops is shorter than this. */
-#define TSR_DROPPED 0x1p-48
 double tsr_squares(size_t n, const double *x);
 
 /* Vectors of a panel: number s at p + s*length. */
