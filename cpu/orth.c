@@ -62,10 +62,9 @@ static bool scale(panel *p) {
 
 /* r = its Cholesky factor, by rows. The row of a dead column is 0 but for the diagonal. */
 static void factor(panel *p) {
-  double guard = fmax(DEAD, p->op->alpha * p->op->alpha);
   for (size_t j = 0; j < p->b; j++) {
     double *row = p->r[j];
-    if (row[j] <= guard) p->dead[j] = true;
+    if (row[j] <= DEAD || sqrt(row[j]) * p->norm[j] <= p->op->alpha) p->dead[j] = true;
     double pivot = p->dead[j] ? 1 : sqrt(row[j]);
     for (size_t t = j + 1; t < p->b; t++) row[t] = p->dead[j] ? 0 : row[t] / pivot;
     row[j] = pivot;

@@ -107,7 +107,6 @@ static void gram(const tsr_run *run, const tsr_view *W, double floor, panel *p) 
 
 /* G = R'R in place. A pivot within the guard of 0 is a dependent column. */
 static void factor(panel *p, double floor) {
-  double guard = fmax(1e-3 * SHIFT, floor * floor);
   for (size_t j = 0; j < p->b; j++) {
     for (size_t i = 0; i <= j; i++) {
       double sum = p->G[i][j];
@@ -116,7 +115,7 @@ static void factor(panel *p, double floor) {
         p->G[i][j] = p->dead[i] ? 0 : sum / p->G[i][i];
         continue;
       }
-      if (p->dead[j] || sum <= guard) p->dead[j] = true;
+      if (sum <= 1e-3 * SHIFT || sqrt(sum) * p->norm[j] <= floor) p->dead[j] = true;
       p->G[j][j] = p->dead[j] ? 1 : sqrt(sum);
     }
   }

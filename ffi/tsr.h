@@ -240,9 +240,9 @@ TSR_API int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const 
  * columns, T (b x b) upper triangular with T_jj >= 0. Gram matrix and Cholesky in float64 or df32, columns scaled
  * to unit length, pivots guarded by the shift 2^-38; the triangular solve row by row in float32, so that an exactly
  * dependent column ends as 0 or as rounding noise (in higher precision the shift would keep it parallel to the
- * others). A column is dead when it is 0, when it entered not longer than floor, or when its distance from the span
- * of those before it, as a unit column, is at most floor: T_jj = 0 and random numbers of length about 1 in W, from
- * seed. info (u32, 1x2): 1 when the certificate failed (Gram matrix further than 1/2 from I, a dead column, or a
+ * others). A column is dead when it is 0, or not farther than floor from the span of those before it: T_jj = 0 and
+ * random numbers of length about 1 in W, from seed. info (u32, 1x2): 1 when the certificate failed (Gram matrix
+ * further than 1/2 from I, a dead column, or a
  * column that entered shorter than sqrt(0.999): what a projection took off a unit column comes back as that part of
  * the error of the basis, and grows from block to block), so that this word is the predicate of another pass; the
  * number of dead columns. */

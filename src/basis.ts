@@ -6,7 +6,7 @@ import { completed } from "./complete.ts";
 import { ArgumentError, NotConvergedError, ShapeError } from "./errors.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { orthogonality, residualColumns, squaredColumns, sum } from "./proof.ts";
-import { factor, gramSchmidt } from "./qr.ts";
+import { certifiedQr, gramSchmidt } from "./qr.ts";
 
 /** Columns count as orthonormal up to this ‖QᵀQ − I‖ over √n. */
 const ORTHONORMAL = 1e-3;
@@ -29,13 +29,8 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
     throw new ShapeError(`orthonormalize: ${n} ${axis} of length ${m} cannot be orthonormal; at most ${m} can`);
   }
   if (!(yield* isFinite(V, "orthonormalize", "V", o.checkFinite))) return notANumber(M.shape[0], M.shape[1], M);
-  const { Q, R, certified } = yield* factor(V, n, { phase: "orthonormalize" });
+  const { Q, R } = yield* certifiedQr(V, n, "orthonormalize", { phase: "orthonormalize" });
   R[Symbol.dispose]();
-  if (!certified) {
-    throw new NotConvergedError(
-      `orthonormalize: this ${m}x${n} matrix could not be certified; please report the matrix`,
-    );
-  }
   if (axis === "columns") return Q;
   const rows = Matrix.empty(n, m, M.device);
   geadd(1, Q.T, 0, rows);
@@ -82,7 +77,7 @@ export function* randomOrthogonalJob(call: Call, m: number, n: number, o: Random
   }
   if (!Number.isFinite(gain)) throw new ArgumentError(`randomOrthogonal: gain is ${gain}; it must be a finite number`);
   using G = Matrix.random(Math.max(m, n), Math.min(m, n), { seed, device: call.device });
-  const { Q, R } = yield* factor(G, Math.min(m, n));
+  const { Q, R } = yield* certifiedQr(G, Math.min(m, n), "randomOrthogonal");
   using columns = Q;
   R[Symbol.dispose]();
   const out = Matrix.empty(m, n, call.device);

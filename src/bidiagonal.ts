@@ -5,7 +5,7 @@ import { bdsdc, geadd, gemm, scale, tuned } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 import { polish } from "./polish.ts";
-import { factor } from "./qr.ts";
+import { certifiedQr } from "./qr.ts";
 import { applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
 
 /** From this ratio of rows to columns on, QR comes first. */
@@ -24,7 +24,7 @@ export interface Decomposed {
 export function* decompose(A: Matrix): Algorithm<Decomposed> {
   const [m, n] = A.shape;
   if (m < TALL * n) return yield* square(A);
-  const { Q: Q0, R } = yield* factor(A, n); //       A = Q₀ R
+  const { Q: Q0, R } = yield* certifiedQr(A, A.shape[1], "svd"); //       A = Q₀ R
   using first = Q0;
   using core = R;
   const { U: U0, s, V } = yield* square(core);
@@ -49,7 +49,7 @@ export function* valuesOnly(A: Matrix): Algorithm<Float64Array> {
 
 function* triangleOrCopy(A: Matrix, tall: boolean): Algorithm<Matrix> {
   if (!tall) return duplicate(A);
-  const { Q, R } = yield* factor(A, A.shape[1]);
+  const { Q, R } = yield* certifiedQr(A, A.shape[1], "svd");
   Q[Symbol.dispose]();
   return R;
 }
@@ -72,7 +72,7 @@ function* square(A: Matrix): Algorithm<Decomposed> {
   bdsdc(bands, Z0); //                                 B = ? diag(s) Zᵀ
   using Z = polish(Z0);
   using X = times(B, Z); //                            X = B Z
-  const { Q: U1, R: T } = yield* factor(X, n); //      X = U₁ T, T nearly diag(s)
+  const { Q: U1, R: T } = yield* certifiedQr(X, X.shape[1], "svd"); //      X = U₁ T, T nearly diag(s)
   using inner = U1;
   T[Symbol.dispose]();
   const s = bands.hostAs(Float64Array).slice(0, n);

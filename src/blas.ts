@@ -227,8 +227,8 @@ export function scale(mode: Scaling, A: Matrix, S: Matrix, o: OperationOptions =
   encode("scale", [A, S], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_scale(c, scalings[mode], a, s, w));
 }
 
-/** One certified panel of Gram-Schmidt: W becomes W T⁻¹. Columns that enter shorter than floor, or nearer than that to
- * the span of the others, are replaced by random ones. info[0] = 1 asks for another pass, info[1] counts dead columns.
+/** One certified panel of Gram-Schmidt: W becomes W T⁻¹. Columns that are not farther than floor from the span of those
+ * before them are replaced by random ones. info[0] = 1 asks for another pass, info[1] counts dead columns.
  * */
 export function orth(
   W: Matrix,

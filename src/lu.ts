@@ -5,7 +5,7 @@ import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveLu } from "./proof.ts";
-import { factor } from "./qr.ts";
+import { certifiedQr } from "./qr.ts";
 
 /** Row p[i] of A is row i of L U. */
 export type Lu = { l: Matrix; u: Matrix; p: Uint32Array } & Proven;
@@ -88,7 +88,7 @@ function* diagonals(A: Matrix): Algorithm<Diagonals> {
   using f = yield* factorLu(A);
   const own = signed(f);
   if (own.pivots.every(Number.isFinite)) return own;
-  const { Q, R } = yield* factor(A, A.shape[0]);
+  const { Q, R } = yield* certifiedQr(A, A.shape[0], "det");
   using orthogonal = Q;
   using triangle = R;
   using g = yield* factorLu(orthogonal);

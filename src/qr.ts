@@ -80,7 +80,7 @@ export function* gramSchmidt(
 
 /** A = Q R for any m x n matrix: columns scaled by powers of two, the first of them orthonormalised, the others
  * projected. */
-export function* factor(
+function* factor(
   A: Matrix,
   columns: number,
   o: Gram = {},
@@ -106,6 +106,19 @@ export function* factor(
   return { Q, R, certified };
 }
 
+/** A = Q R with Q of so many columns, certified; op is named in the error. */
+export function* certifiedQr(
+  A: Matrix,
+  columns: number,
+  op: string,
+  o: Gram = {},
+): Algorithm<{ Q: Matrix; R: Matrix }> {
+  const { Q, R, certified } = yield* factor(A, columns, o);
+  if (certified) return { Q, R };
+  const shape = A.shape.join("x");
+  throw new NotConvergedError(`${op}: factors of this ${shape} matrix could not be certified; please report it`);
+}
+
 /** The public qr: options, checks, proof. */
 export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | TriangleOnly> {
   const { mode = "reduced", method = "auto" } = o;
@@ -122,15 +135,7 @@ export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | 
     const r = notANumber(columns, n, A);
     return mode === "r" ? { r } : { q: notANumber(m, columns, A), r };
   }
-  const { Q, R, certified } = yield* factor(A, columns, {
-    method: method === "cgs2" ? "cgs2" : "qr",
-    phase: "qr",
-  });
-  if (!certified) {
-    throw new NotConvergedError(
-      `qr: the factors of this ${m}x${n} matrix could not be certified; please report the matrix`,
-    );
-  }
+  const { Q, R } = yield* certifiedQr(A, columns, "qr", { method: method === "cgs2" ? "cgs2" : "qr", phase: "qr" });
   yield* requireInRange(R, "qr", "R");
   const proven: Proven = o.proof ? { proof: yield* proveQr(A, Q, R) } : {};
   if (mode !== "r") return { q: Q, r: R, ...proven };

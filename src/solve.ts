@@ -6,12 +6,12 @@ import { geadd, gemm, resid, trsm } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange, statistics } from "./check.ts";
 import { factorPositive, lowerTriangle, requireSquare } from "./cholesky.ts";
-import { ArgumentError, NotConvergedError, ShapeError, SingularError } from "./errors.ts";
+import { ArgumentError, ShapeError, SingularError } from "./errors.ts";
 import type { VectorLike } from "./input.ts";
 import { factorLu, solveLu, solveLuTransposed } from "./lu.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type Proof, type ProofOptions, prove, type Proven, squaredColumns, sum, u } from "./proof.ts";
-import { factor } from "./qr.ts";
+import { certifiedQr } from "./qr.ts";
 
 export interface SolveOptions extends RunOptions, ProofOptions {
   /** What A is: general (default), positive definite (its lower triangle is read), lower or upper triangular. */
@@ -76,12 +76,7 @@ function* byLu(A: Matrix, op: string): Algorithm<Factored> {
 
 function* byQr(A: Matrix, op: string): Algorithm<Factored> {
   const n = A.shape[0];
-  const { Q, R, certified } = yield* factor(A, n, { phase: "qr" });
-  if (!certified) {
-    throw new NotConvergedError(
-      `${op}: the factors of this ${n}x${n} matrix could not be certified; please report the matrix`,
-    );
-  }
+  const { Q, R } = yield* certifiedQr(A, n, op, { phase: "qr" });
   yield* requireInRange(R, op, "the factor R");
   requireDiagonal(R, op);
   return {

@@ -3,7 +3,7 @@ import { gemm, tuned } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 import { polish } from "./polish.ts";
-import { factor } from "./qr.ts";
+import { certifiedQr } from "./qr.ts";
 import { residualsOf, type Ritz, ritzVectors } from "./ritz.ts";
 import { smallSvd } from "./small.ts";
 
@@ -26,7 +26,7 @@ export function* extract(ritz: Ritz, k: number): Algorithm<Triplets> {
   using Y = ritzVectors(eigen, k, Q);
   using X = Matrix.empty(B.shape[0], k, B.device);
   gemm(1, B, Y, 0, X, t); //                      X = B Y
-  const qr = yield* factor(X, k); //        X = U₀ T
+  const qr = yield* certifiedQr(X, k, "svd"); //        X = U₀ T
   yield settled();
   using U0 = qr.Q;
   using T = qr.R;

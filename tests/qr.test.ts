@@ -1,5 +1,6 @@
 // qr and orthonormalize: the contract on the whole torture set by both methods, its modes, edges and references.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { Matrix, orthonormalize, orthonormalizeSync, OverflowError, qr, type QrOptions, qrSync } from "../src/index.ts";
 import * as contracts from "./contracts.ts";
@@ -58,6 +59,13 @@ describe("qr", () => {
 
   it("takes a tall matrix of a hundred thousand rows", async () => {
     await check(sample("tall", fill(100000, 32, (i, j) => ((i * (j + 3)) % 17) / 17 + 0.01 * j)), {}, false);
+  });
+
+  it("is certified where rounding noise cannot leave the span of the columns before it", async () => {
+    const entries = JSON.parse(readFileSync(new URL("./fixtures/dependent.json", import.meta.url), "utf8"));
+    const a = fill(64, 38, () => 0);
+    for (const [i, j, value] of entries as [number, number, number][]) a.x[i * 38 + j] = value;
+    for (const method of methods) await check(sample("sparse, exactly dependent", a), { method }, true);
   });
 
   it("is certified for wide matrices whose leading part is singular", async () => {

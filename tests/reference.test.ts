@@ -271,6 +271,6 @@ test("orth: zero, short and dependent columns are dead: T_jj = 0 and random numb
     run(raw, raw.native.tsr_rand(raw.context, abi.TSR_NORMAL, 42, 0, normal.view, reference), normal);
     for (let i = 0; i < 64; i++) assert.equal(W.get(i, j), Math.fround(normal.get(i, j) / 8));
   }
-  const twice = raw.matrix(64, 2).fill((i) => Math.sin(i));
+  const twice = raw.matrix(64, 2).fill((i) => Math.sin(i) / 8);
   assert.deepEqual(panel(raw, twice, 2 ** -18).info, [1, 1]);
 });
