@@ -43,6 +43,12 @@ async function check(a: Sample, options: Choice, blocking: boolean, truth?: Floa
 }
 
 describe("svd of all values", () => {
+  it("takes the values again where all are of one size: within 4u, where the reduction alone leaves 6", () => {
+    const a = sample("all 1", withSpectrum(300, 300, () => 1));
+    const error = t.largest(svdSync(a).s.map((v) => Math.abs(v - 1))) / u;
+    assert.ok(error <= 4, `${error}u`);
+  });
+
   it("keeps its contract on square matrices of every kind", async () => {
     await every(directs(80), name, (recipe, at) => check(recipe.make(), {}, at % 2 === 0));
   });
