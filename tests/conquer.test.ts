@@ -5,7 +5,7 @@ import * as abi from "../ffi/symbols.ts";
 import { every } from "./helpers.ts";
 import { Random } from "./matrices.ts";
 import { type Operand, options, Raw } from "./raw.ts";
-import { check } from "./refusal.ts";
+import { check } from "./statuses.ts";
 
 const u = 2 ** -24;
 const f64 = { type: abi.TSR_F64, slack: 3, offset: 2 };

@@ -6,7 +6,7 @@ import * as abi from "../ffi/symbols.ts";
 import { every } from "./helpers.ts";
 import { fill, normal, Random, uniform } from "./matrices.ts";
 import * as t from "./metrics.ts";
-import { check } from "./refusal.ts";
+import { check } from "./statuses.ts";
 import { type Operand, options, Raw, type Shape } from "./raw.ts";
 
 const u32: Shape = { type: abi.TSR_U32 };

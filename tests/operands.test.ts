@@ -2,7 +2,7 @@
 // that names the operation and the values.
 import * as abi from "../ffi/symbols.ts";
 import type { Shape } from "./raw.ts";
-import { changed, check } from "./refusal.ts";
+import { changed, check } from "./statuses.ts";
 
 const f64: Shape = { type: abi.TSR_F64 }, u32: Shape = { type: abi.TSR_U32 }, trans: Shape = { trans: true };
 

@@ -10,7 +10,7 @@ import { every, numbers } from "./helpers.ts";
 import { fill, normal, sample, uniform } from "./matrices.ts";
 import * as t from "./metrics.ts";
 import type { Dense } from "./metrics.ts";
-import { type Case, check, type View } from "./refusal.ts";
+import { type Case, check, type View } from "./statuses.ts";
 import { options, Raw, type Shape } from "./raw.ts";
 
 const inside: Shape = { slack: 3, offset: 5 };

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as abi from "../ffi/symbols.ts";
 import { nameOf, options, Raw, viewOf } from "./raw.ts";
-import { changed, check, type View } from "./refusal.ts";
+import { changed, check, type View } from "./statuses.ts";
 
 const big = 2 ** 32 - 1;
 const { TSR_E_ARGUMENT, TSR_E_HANDLE, TSR_E_UNSUPPORTED, TSR_E_BOUNDS, TSR_E_TYPE } = abi;
