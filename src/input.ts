@@ -61,7 +61,13 @@ function lengthOf(row: unknown, op: string, i: number): number {
 
 /** Copies plain data of shape m x n into target, row-major. A number beyond float32 is an OverflowError with its place.
  */
-export function fillFrom(source: MatrixData, target: Float32Array, m: number, n: number, op: string): void {
+export function fillFrom(
+  source: MatrixData,
+  target: Float32Array | Float64Array,
+  m: number,
+  n: number,
+  op: string,
+): void {
   if (Array.isArray(source)) {
     (source as readonly (readonly number[])[]).forEach((row, i) =>
       fillRow(row, target.subarray(i * n, i * n + n), i, 0, op)
@@ -83,14 +89,21 @@ export function fillFrom(source: MatrixData, target: Float32Array, m: number, n:
   }
 }
 
-function fillFlat(data: NumberArray, offset: number, target: Float32Array, n: number, op: string): void {
+/** The same numbers, row-major, in float64. */
+export function wideFrom(source: MatrixData, m: number, n: number, op: string): Float64Array {
+  const wide = new Float64Array(m * n);
+  fillFrom(source, wide, m, n, op);
+  return wide;
+}
+
+function fillFlat(data: NumberArray, offset: number, target: Float32Array | Float64Array, n: number, op: string): void {
   const part = data.length === target.length ? data : data.slice(offset, offset + target.length);
   if (part instanceof Float32Array) target.set(part);
   else fillRow(part, target, 0, n, op);
 }
 
 /** One row, or (n > 0) a run of rows of n numbers, from row i on. */
-function fillRow(row: NumberArray, target: Float32Array, i: number, n: number, op: string): void {
+function fillRow(row: NumberArray, target: Float32Array | Float64Array, i: number, n: number, op: string): void {
   if (Array.isArray(row)) { for (let j = 0; j < row.length; j++) numberAt(row, j, op); }
   target.set(row);
   for (let j = 0; j < target.length; j++) {

@@ -192,7 +192,8 @@ export function smallSvd(n: number, matrix: ArrayLike<number>): SmallSvd {
     v[i * n + i] = 1;
     for (let j = 0; j < n; j++) w[j * n + i] = matrix[i * n + j]!;
   }
-  for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) if (!jacobiSweep(n, w, v)) break;
+  const size = Number.EPSILON * length(w); // columns shorter than this are rounding, and never become orthogonal
+  for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) if (!jacobiSweep(n, w, v, size * size)) break;
   const norms = Float64Array.from({ length: n }, (_, i) => length(w.subarray(i * n, i * n + n)));
   const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => norms[j]! - norms[i]!);
   const out: SmallSvd = { u: new Float64Array(n * n), s: new Float64Array(n), v: new Float64Array(n * n) };
@@ -228,7 +229,7 @@ function completeRow(n: number, to: number, u: Float64Array): void {
 }
 
 /** Whether anything was rotated. */
-function jacobiSweep(n: number, w: Float64Array, v: Float64Array): boolean {
+function jacobiSweep(n: number, w: Float64Array, v: Float64Array, noise: number): boolean {
   let rotated = false;
   for (let i = 0; i < n - 1; i++) {
     for (let j = i + 1; j < n; j++) {
@@ -240,7 +241,7 @@ function jacobiSweep(n: number, w: Float64Array, v: Float64Array): boolean {
         ajj += y * y;
         aij += x * y;
       }
-      if (Math.abs(aij) <= 1e-15 * Math.sqrt(aii * ajj)) continue;
+      if (Math.abs(aij) <= 1e-15 * Math.sqrt(aii * ajj) || Math.min(aii, ajj) <= noise) continue;
       rotated = true;
       const zeta = (ajj - aii) / (2 * aij);
       const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + hypot(1, zeta));

@@ -200,7 +200,7 @@ export interface PcaOptions {
   whiten?: boolean;
   method?: "auto" | "covariance" | "svd";
 }
-export declare class Pca {
+export declare class PcaApi {
   readonly components: Matrix;
   readonly mean: Float32Array;
   readonly singularValues: Float32Array;
@@ -210,9 +210,11 @@ export declare class Pca {
   inverseTransform(scores: MatrixLike): Promise<Matrix>;
   /** Row blocks of any size, in any number, none of them kept; the result does not depend on the blocking beyond
    *  rounding. */
-  static streamed(options?: RunOptions & PcaOptions): { push(rows: MatrixLike): Promise<void>; finish(): Promise<Pca> };
+  static streamed(
+    options?: RunOptions & PcaOptions,
+  ): { push(rows: MatrixLike): Promise<void>; finish(): Promise<PcaApi> };
 }
-export declare function pca(x: MatrixLike, options?: RunOptions & PcaOptions): Promise<Pca & { scores: Matrix }>;
+export declare function pca(x: MatrixLike, options?: RunOptions & PcaOptions): Promise<PcaApi & { scores: Matrix }>;
 
 export declare function inv(a: MatrixLike, options?: RunOptions): Promise<Matrix>;
 export declare function pinv(a: MatrixLike, options?: RunOptions & { rcond?: number }): Promise<Matrix>;

@@ -187,3 +187,13 @@ function combine(ab: Dense, p: Product, f: (x: number) => number): Dense {
   const alpha = f(p.alpha ?? 1), beta = f(p.beta ?? 0);
   return t.map(ab, (value, i, j) => alpha * value + (beta === 0 ? 0 : beta * f(p.C0!.x[i * ab.n + j]!)));
 }
+
+/** X minimises |B - AX|, column by column: |A'r| over |A| (|A| |x| + |b|). */
+export function lstsq(A: Dense, x: Numbers, b: Numbers): Figure[] {
+  const [X, B] = [wide(x), wide(b)], size = t.norm2(A);
+  const normal = t.columnNorms(t.matmul64(t.transpose(A), t.minus(B, t.matmul64(A, X))));
+  const [xs, bs] = [t.columnNorms(X), t.columnNorms(B)];
+  const floor = t.tiny * Math.sqrt(A.x.length);
+  const worst = t.largest(normal.map((g, j) => size === 0 ? g : t.inUnits(g / size, size * xs[j]! + bs[j]!, floor)));
+  return [{ contract: "normal equations", value: worst, bound: 32 * Math.sqrt(A.n) }];
+}

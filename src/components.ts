@@ -1,0 +1,391 @@
+// Principal components: eigenvectors of the covariance, gathered in float64 from rows shifted by the mean of the first
+// block, or singular triplets of the centred matrix.
+import { empty64, geadd, gemm, laset, scale, syrk } from "./blas.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
+import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { eighJob } from "./eigh.ts";
+import { ArgumentError, OverflowError, ShapeError } from "./errors.ts";
+import { fullSvdJob } from "./fullsvd.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { squaredColumns, sum } from "./proof.ts";
+import { fixSigns } from "./signs.ts";
+import { symmetricEigen } from "./small.ts";
+import { topJob } from "./svd.ts";
+
+export interface PcaOptions extends RunOptions {
+  /** How many components, 0 to min(m, n). Default: all. */
+  k?: number;
+  /** Instead of k: as few components as explain this part of the variance, above 0 and at most 1. */
+  variance?: number;
+  /** Subtract the mean of each column. Default true. */
+  center?: boolean;
+  /** Divide each column by its standard deviation (a constant column by 1). Default false. */
+  scale?: boolean;
+  /** Scores of variance 1. Default false. */
+  whiten?: boolean;
+  /** covariance: one read of the rows, n² numbers; svd: the centred matrix itself. Default: covariance for n <= 512. */
+  method?: "auto" | "covariance" | "svd";
+}
+
+/** What a fit leaves. */
+export interface Model {
+  /** k x n, orthonormal rows. */
+  readonly components: Matrix;
+  readonly mean: Float64Array;
+  /** What each column was divided by. */
+  readonly scales: Float64Array | undefined;
+  readonly singularValues: Float32Array;
+  readonly explainedVariance: Float32Array;
+  readonly explainedVarianceRatio: Float32Array;
+  readonly whiten: boolean;
+}
+
+/** Sums over the rows seen so far, each row less the shift: their number, total, and lower triangle of the products. */
+export interface Gathered {
+  rows: number;
+  readonly shift: Float32Array;
+  readonly total: Matrix;
+  readonly products: Matrix;
+}
+
+/** Eigenproblems up to this order are solved on the host in float64. */
+const SMALL = 256;
+/** Up to so many columns the covariance is the way. */
+const NARROW = 512;
+
+export function checkOptions(o: PcaOptions, op: string): void {
+  const { k, variance, method = "auto" } = o;
+  if (!["auto", "covariance", "svd"].includes(method)) {
+    throw new ArgumentError(`${op}: there is no method "${method}"; methods are auto, covariance, svd`);
+  }
+  if (k !== undefined && variance !== undefined) {
+    throw new ArgumentError(`${op}: k is ${k} and variance is ${variance}; give one of them`);
+  }
+  if (k !== undefined && !(Number.isInteger(k) && k >= 0)) {
+    throw new ArgumentError(`${op}: k is ${k}; it must be a whole number from 0`);
+  }
+  if (variance !== undefined && !(variance > 0 && variance <= 1)) {
+    throw new ArgumentError(`${op}: variance is ${variance}; it must be above 0 and at most 1`);
+  }
+}
+
+function checkCount(o: PcaOptions, m: number, n: number, op: string): void {
+  if (m === 0 || n === 0) {
+    throw new ShapeError(`${op}: ${m} rows of ${n} numbers have no components; give at least one`);
+  }
+  if (o.k !== undefined && o.k > Math.min(m, n)) {
+    throw new ArgumentError(`${op}: k is ${o.k}; ${m} rows of ${n} numbers have components for k from 0 to ${
+      Math.min(m, n)
+    }`);
+  }
+}
+
+/** A row of numbers as a matrix. */
+function row(values: ArrayLike<number>, like: Matrix): Matrix {
+  const R = Matrix.hosted(1, values.length, like.device);
+  R.host().set(values);
+  return R;
+}
+
+function ones(m: number, like: Matrix): Matrix {
+  const E = Matrix.hosted(m, 1, like.device);
+  E.host().subarray(0, m).fill(1);
+  return E;
+}
+
+/** Means of the columns, in float64; waits for the queue. */
+function* means(X: Matrix): Algorithm<Float64Array> {
+  const [m, n] = X.shape;
+  using E = ones(m, X);
+  using S = empty64(1, n, X.device);
+  gemm(1, E.T, X, 0, S);
+  yield settled();
+  return S.hostAs(Float64Array).map((x) => x / m);
+}
+
+/** Rows of X less a row given in float64, in two float32 steps. */
+function less(X: Matrix, mean: Float64Array): Matrix {
+  const [m, n] = X.shape;
+  const Y = Matrix.empty(m, n, X.device);
+  geadd(1, X, 0, Y);
+  using E = ones(m, X);
+  for (const part of [mean, mean.map((x) => x - Math.fround(x))]) {
+    using R = row(part, X);
+    gemm(-1, E, R, 1, Y);
+  }
+  return Y;
+}
+
+/** Adds rows to what was gathered; nothing is kept of them. */
+export function* gather(
+  state: { gathered: Gathered | undefined; lost: boolean },
+  X: Matrix,
+  o: PcaOptions,
+): Algorithm<void> {
+  const [m, n] = X.shape;
+  const seen = state.gathered;
+  if (seen && seen.shift.length !== n) {
+    throw new ShapeError(`Pca.push: rows of ${n} numbers after rows of ${seen.shift.length}`);
+  }
+  yield* isFinite(X, "Pca.push", "rows", o.checkFinite);
+  if (m === 0) return;
+  const shift = o.center === false ? new Float32Array(n) : Float32Array.from(yield* means(X));
+  // From here on to the end nothing pauses, so that blocks pushed at once do not mix.
+  const gathered = state.gathered ??= { rows: 0, shift, total: zeros(1, n, X), products: zeros(n, n, X) };
+  using Y = less(X, Float64Array.from(gathered.shift));
+  using E = ones(m, X);
+  let done = false;
+  try {
+    gemm(1, E.T, Y, 1, gathered.total);
+    syrk("lower", 1, Y.T, 1, gathered.products);
+    gathered.rows += m;
+    yield settled();
+    done = true;
+  } finally {
+    state.lost ||= !done;
+  }
+}
+
+function zeros(m: number, n: number, like: Matrix): Matrix {
+  const Z = empty64(m, n, like.device);
+  laset("full", 0, 0, Z);
+  return Z;
+}
+
+/** Covariance of a fit: lower triangle in float64, with the means and the divisors. */
+interface Covariance {
+  readonly c: Float64Array;
+  readonly mean: Float64Array;
+  readonly scales: Float64Array | undefined;
+}
+
+/** From the sums of shifted rows; they must have been computed. */
+function covariance({ rows, shift, total, products }: Gathered, o: PcaOptions): Covariance {
+  const n = shift.length;
+  const offset = total.hostAs(Float64Array).map((x) => x / rows);
+  const c = products.hostAs(Float64Array).slice();
+  const centred = o.center !== false;
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      const product = c[i * n + j]! - (centred ? rows * offset[i]! * offset[j]! : 0);
+      c[i * n + j] = product / Math.max(1, rows - 1);
+    }
+  }
+  const mean = centred ? offset.map((x, j) => x + shift[j]!) : new Float64Array(n);
+  if (!o.scale) return { c, mean, scales: undefined };
+  const scales = Float64Array.from({ length: n }, (_, i) => Math.sqrt(Math.max(0, c[i * n + i]!)) || 1);
+  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) c[i * n + j]! /= scales[i]! * scales[j]!;
+  return { c, mean, scales };
+}
+
+/** How many components the options ask for. */
+function countOf(values: ArrayLike<number>, most: number, total: number, o: PcaOptions): number {
+  if (o.variance === undefined) return o.k ?? most;
+  let [k, explained] = [0, 0];
+  while (k < most && (k === 0 || explained < o.variance * total)) explained += values[k++]!;
+  return k;
+}
+
+/** The model from variances (descending, float64) and the k rows of components. */
+function model(
+  components: Matrix,
+  variances: Float64Array,
+  total: number,
+  rows: number,
+  fit: { mean: Float64Array; scales: Float64Array | undefined },
+  o: PcaOptions,
+): Model {
+  const explainedVariance = Float32Array.from(variances);
+  const singularValues = Float32Array.from(variances, (x) => Math.sqrt(x * Math.max(1, rows - 1)));
+  for (const values of [explainedVariance, singularValues]) {
+    if (values.includes(Infinity)) {
+      throw new OverflowError("pca: a variance is beyond float32 (3.4e38); scale the data first");
+    }
+  }
+  const explainedVarianceRatio = Float32Array.from(variances, (x) => total === 0 ? 0 : x / total);
+  const whiten = o.whiten ?? false;
+  return { components, ...fit, singularValues, explainedVariance, explainedVarianceRatio, whiten };
+}
+
+/** Components from what was gathered. */
+export function* fromCovariance(call: Call, gathered: Gathered, o: PcaOptions, op: string): Algorithm<Model> {
+  const { rows, shift, products: { device } } = gathered;
+  const n = shift.length;
+  checkCount(o, rows, n, op);
+  yield settled();
+  const { c, mean, scales } = covariance(gathered, o);
+  let total = 0;
+  for (let i = 0; i < n; i++) total += Math.max(0, c[i * n + i]!);
+  if (Number.isNaN(total)) return lost(gathered.products, n, o);
+  const most = Math.min(rows, n);
+  const { values, vectors } = n <= SMALL ? symmetricEigen(n, c) : yield* eigenpairs(call, n, c);
+  const variances = values.map((x) => Math.max(0, x));
+  const k = countOf(variances, most, total, o);
+  const components = Matrix.hosted(k, n, device);
+  components.host().set(vectors.subarray(0, k * n));
+  return model(components, variances.slice(0, k), total, rows, { mean, scales }, o);
+}
+
+/** Vectors one after the other. */
+type Rows = ArrayLike<number> & { subarray(a: number, b: number): ArrayLike<number> };
+
+/** Eigenpairs of a large covariance, descending, vectors as rows, by eigh on its numbers scaled to about 1. */
+function* eigenpairs(
+  call: Call,
+  n: number,
+  c: Float64Array,
+): Algorithm<{ values: Float64Array; vectors: Rows }> {
+  let size = 0;
+  for (let i = 0; i < n; i++) size = Math.max(size, c[i * n + i]!);
+  const unit = size || 1;
+  using C = Matrix.hosted(n, n, call.device);
+  C.host().set(c.map((x) => x / unit));
+  const { values, vectors: V } = yield* eighJob(call, C, {});
+  using columns = V;
+  const v = columns.readBlock(0, n, 0, n);
+  const vectors = new Float32Array(n * n);
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) vectors[(n - 1 - i) * n + j] = v[j * n + i]!;
+  return { values: Float64Array.from(values, (x) => x * unit).reverse(), vectors };
+}
+
+/** Turns the signs of components, k x n, where there are no scores to go by. */
+export function* fixComponents(components: Matrix): Algorithm<void> {
+  const [k, n] = components.shape;
+  using V = Matrix.empty(n, k, components.device);
+  geadd(1, components.T, 0, V);
+  yield* fixSigns(V, [components.T]);
+}
+
+/** The model for rows that are not finite. */
+function lost(like: Matrix, n: number, o: PcaOptions): Model {
+  const k = o.k ?? 0;
+  const nan = new Float32Array(k).fill(NaN);
+  const mean = new Float64Array(n).fill(NaN);
+  return {
+    components: notANumber(k, n, like),
+    mean,
+    scales: undefined,
+    singularValues: nan,
+    explainedVariance: nan.slice(),
+    explainedVarianceRatio: nan.slice(),
+    whiten: o.whiten ?? false,
+  };
+}
+
+/** Components from the centred matrix itself. */
+function* fromSvd(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
+  const [m, n] = X.shape;
+  const mean = o.center === false ? new Float64Array(n) : yield* means(X);
+  using Y = less(X, mean);
+  yield settled();
+  const freedom = Math.max(1, m - 1);
+  let squares = squaredColumns(Y);
+  let scales: Float64Array | undefined;
+  if (o.scale) {
+    scales = squares.map((x) => Math.sqrt(x / freedom) || 1);
+    using inverses = row(scales.map((x) => 1 / x), X);
+    scale("multiply", Y, inverses);
+    squares = squares.map((x, j) => x / scales![j]! ** 2);
+  }
+  const most = Math.min(m, n);
+  const few = o.k !== undefined && o.k <= most / 4;
+  const { u: U, s, vt } = few ? yield* topJob(call, Y, { k: o.k!, tol: TOL }) : yield* fullSvdJob(call, Y, {});
+  U[Symbol.dispose]();
+  using all = vt;
+  const total = sum(squares) / freedom;
+  const variances = Float64Array.from(s, (x) => x * x / freedom);
+  const k = countOf(variances, Math.min(most, s.length), total, o);
+  const components = Matrix.empty(k, n, X.device);
+  geadd(1, all.rows(0, k), 0, components);
+  return model(components, variances.slice(0, k), total, m, { mean, scales }, o);
+}
+
+/** Variances go with the square of the values: half the contract. */
+const TOL = 2e-6;
+
+function requireColumns(X: Matrix, n: number, op: string, what: string): void {
+  const [m, given] = X.shape;
+  if (given !== n) throw new ShapeError(`${op}: ${m}x${given} ${what}; rows of ${n} numbers are needed`);
+}
+
+/** What scores are multiplied by: 1 over the standard deviation, or 0 where there is none. */
+function whitening({ explainedVariance }: Model, inverse: boolean): Float64Array {
+  return Float64Array.from(explainedVariance, (x) => inverse ? Math.sqrt(x) : x > 0 ? 1 / Math.sqrt(x) : 0);
+}
+
+/** Scores of rows: (X − mean) / scales times the components, not whitened. */
+function project(X: Matrix, { mean, scales }: Model, components: Matrix): Matrix {
+  using Y = less(X, mean);
+  if (scales) {
+    using inverses = row(scales.map((x) => 1 / x), X);
+    scale("multiply", Y, inverses);
+  }
+  const T = Matrix.empty(X.shape[0], components.shape[0], X.device);
+  gemm(1, Y, components.T, 0, T);
+  return T;
+}
+
+/** The public transform. */
+export function* transformJob(call: Call, x: MatrixLike, fit: Model): Algorithm<Matrix> {
+  const [X, components] = [call.matrix(x), call.matrix(fit.components)];
+  requireColumns(X, components.shape[1], "transform", "given");
+  const finite = yield* isFinite(X, "transform", "x", call.options.checkFinite);
+  const T = project(X, fit, components);
+  if (fit.whiten) multiply(T, whitening(fit, false));
+  if (finite) yield* requireInRange(T, "transform", "the scores");
+  return T;
+}
+
+function multiply(T: Matrix, factors: Float64Array): void {
+  using F = row(factors, T);
+  scale("multiply", T, F);
+}
+
+/** The public inverseTransform. */
+export function* inverseTransformJob(call: Call, scores: MatrixLike, fit: Model): Algorithm<Matrix> {
+  const [S, components] = [call.matrix(scores), call.matrix(fit.components)];
+  const [k, n] = components.shape;
+  requireColumns(S, k, "inverseTransform", "scores given");
+  const finite = yield* isFinite(S, "inverseTransform", "scores", call.options.checkFinite);
+  const m = S.shape[0];
+  using T = Matrix.empty(m, k, S.device);
+  geadd(1, S, 0, T);
+  if (fit.whiten) multiply(T, whitening(fit, true));
+  const X = Matrix.empty(m, n, S.device);
+  gemm(1, T, components, 0, X);
+  if (fit.scales) multiply(X, fit.scales);
+  using E = ones(m, S);
+  using mean = row(fit.mean, S);
+  gemm(1, E, mean, 1, X);
+  if (finite) yield* requireInRange(X, "inverseTransform", "the rows");
+  return X;
+}
+
+/** The public pca: a fit and the scores of its rows, the first entry of each column of scores within 2^-10 of its
+ * largest positive. */
+export function* pcaJob(call: Call, x: MatrixLike, o: PcaOptions): Algorithm<{ fit: Model; scores: Matrix }> {
+  checkOptions(o, "pca");
+  const X = call.matrix(x);
+  const [m, n] = X.shape;
+  checkCount(o, m, n, "pca");
+  if (!(yield* isFinite(X, "pca", "x", o.checkFinite))) {
+    const fit = lost(X, n, o);
+    return { fit, scores: notANumber(m, fit.components.shape[0], X) };
+  }
+  const { method = "auto" } = o;
+  const narrow = n <= NARROW || (o.k === undefined && m >= n);
+  const fit = method === "svd" || (method === "auto" && !narrow)
+    ? yield* fromSvd(call, X, o)
+    : yield* fromRows(call, X, o);
+  const scores = project(X, fit, fit.components);
+  yield* fixSigns(scores, [fit.components.T]);
+  if (fit.whiten) multiply(scores, whitening(fit, false));
+  yield* requireInRange(scores, "pca", "the scores");
+  return { fit, scores };
+}
+
+function* fromRows(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
+  const state = { gathered: undefined, lost: false };
+  yield* gather(state, X, o);
+  return yield* fromCovariance(call, state.gathered!, o, "pca");
+}

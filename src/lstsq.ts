@@ -1,0 +1,334 @@
+// Least squares: certified QR with corrections by the augmented system; the shortest solution from singular values
+// where columns depend on each other. Small problems run on the host in float64.
+import { decompose, valuesOnly } from "./bidiagonal.ts";
+import { factorTall, Pair, solveAugmented, subtractProduct, type Tall } from "./augmented.ts";
+import { empty64, geadd, gemm, laset, resid, scale, tuned } from "./blas.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
+import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { ArgumentError, ShapeError } from "./errors.ts";
+import { type VectorLike, wideFrom } from "./input.ts";
+import { Matrix, type MatrixLike } from "./matrix.ts";
+import { type ProofOptions, prove, type Proven, relative, squaredColumns, u } from "./proof.ts";
+import { leastSquares64 } from "./lstsq64.ts";
+import { countAbove, exponentOf, triangleSvd, triangleValues64, unitColumns } from "./small64.ts";
+
+export interface LstsqOptions extends RunOptions, ProofOptions {
+  /** Singular values at most rcond times the largest count as 0. Default: the rank is full where the columns, scaled to
+   * unit length, are independent to rounding; else min(m, n) times the rounding of the numbers given (float64 only
+   * where the host computes, or with refine). */
+  rcond?: number;
+  /** Correct x to nearly float64, from float64 input as it is, and return it as x64 too. */
+  refine?: boolean;
+}
+
+/** residualNorm: ‖b − Ax‖ of each column. cond: largest over smallest singular value of A. converged: whether ‖Aᵀr‖ met
+ * its bound and, with refine, the corrections settled. */
+export interface LeastSquares<X> extends Proven {
+  x: X;
+  /** With refine: x in float64, row-major. */
+  x64?: Float64Array;
+  rank: number;
+  residualNorm: Float32Array;
+  cond: number;
+  converged: boolean;
+}
+
+/** Problems of at most so many numbers run on the host in float64. */
+const HOST = 2 ** 16;
+/** Triangles of at most this order are taken apart on the host. */
+const SMALL = 64;
+/** Corrections without and with refine. */
+const CORRECTIONS = { least: 2, most: 2 };
+const REFINE = { least: 1, most: 12 };
+/** Corrections that end above this have not settled. */
+const LOST = 2 ** -20;
+const BOUND = 32;
+/** Corrections mend dependence down to this; the factors themselves do not tell it from rounding below. */
+const RESOLVED = 4 * u;
+
+/** One problem: A is m x n, B is m x k; a and b are the same numbers in float64, row-major, as they were given (a only
+ * where it is needed). */
+interface Problem {
+  readonly A: Matrix;
+  readonly B: Matrix;
+  readonly a: Float64Array | undefined;
+  readonly b: Float64Array;
+  /** Whether the numbers of A were float32 to begin with. */
+  readonly single: boolean;
+  readonly options: LstsqOptions;
+}
+
+/** x in float64, row-major, and what is known of it. */
+interface Answer {
+  x: Float64Array;
+  rank: number;
+  /** Descending; those of A. */
+  s: Float64Array;
+  change: number;
+  /** ‖b − Ax‖ of each column, where it is known better than from the rounded x. */
+  lengths?: Float32Array;
+  /** Where the rank is not full: orthonormal left vectors of the values that count, as columns. */
+  left?: Matrix;
+}
+
+/** The public lstsq for a matrix of right-hand sides. */
+export function* lstsqJob(call: Call, a: MatrixLike, b: MatrixLike, o: LstsqOptions): Algorithm<LeastSquares<Matrix>> {
+  const [A, B] = [call.matrix(a), call.matrix(b)];
+  return yield* solution({ A, B, a: needed(a, A, o), b: wide(b, B), single: isSingle(a), options: o });
+}
+
+/** The public lstsq for one right-hand side. */
+export function* lstsqVectorJob(
+  call: Call,
+  a: MatrixLike,
+  b: VectorLike,
+  o: LstsqOptions,
+): Algorithm<LeastSquares<Float32Array>> {
+  const [A, B] = [call.matrix(a), call.column(b)];
+  const numbers = Float64Array.from(b as ArrayLike<number>);
+  const result = yield* solution({ A, B, a: needed(a, A, o), b: numbers, single: isSingle(a), options: o });
+  using X = result.x;
+  return { ...result, x: X.readBlock(0, X.shape[0], 0, 1) };
+}
+
+function isSingle(source: MatrixLike): boolean {
+  return source instanceof Matrix || "data" in source && source.data instanceof Float32Array;
+}
+
+/** The numbers in float64: as given, or those of the float32 matrix. */
+function wide(source: MatrixLike, M: Matrix): Float64Array {
+  const [m, n] = M.shape;
+  return source instanceof Matrix ? Float64Array.from(M.readBlock(0, m, 0, n)) : wideFrom(source, m, n, "lstsq");
+}
+
+/** The numbers of A in float64 where they count: on the host, and where refine has more than float32 to go by. */
+function needed(source: MatrixLike, A: Matrix, o: LstsqOptions): Float64Array | undefined {
+  const [m, n] = A.shape;
+  return m * n <= HOST || (o.refine && !isSingle(source)) ? wide(source, A) : undefined;
+}
+
+function* solution(p: Problem): Algorithm<LeastSquares<Matrix>> {
+  const { A, B, options: o } = p;
+  const [m, n] = A.shape;
+  const k = B.shape[1];
+  if (B.shape[0] !== m) throw new ShapeError(`lstsq: A is ${m}x${n}, b has ${B.shape[0]} rows; it must have ${m}`);
+  if (!(o.rcond === undefined || o.rcond >= 0)) {
+    throw new ArgumentError(`lstsq: rcond is ${o.rcond}; it must be 0 or more`);
+  }
+  const finite = (yield* isFinite(A, "lstsq", "A", o.checkFinite)) && (yield* isFinite(B, "lstsq", "b", o.checkFinite));
+  if (!finite) {
+    const [x64, residualNorm] = [new Float64Array(n * k).fill(NaN), new Float32Array(k).fill(NaN)];
+    const x = notANumber(n, k, A);
+    return { x, ...(o.refine ? { x64 } : {}), rank: 0, residualNorm, cond: NaN, converged: false };
+  }
+  const answer = m * n === 0 ? nothing(n, k) : m * n <= HOST ? onHost(p) : yield* onDevice(p);
+  const X = Matrix.hosted(n, k, A.device);
+  X.host().set(answer.x);
+  yield* requireInRange(X, "lstsq", "x");
+  const { lengths, normal } = yield* measure(A, X, B, answer.s, answer.left);
+  const proof = prove({ normal });
+  const first = answer.s[0] ?? 0;
+  const last = answer.s.at(-1) ?? 0;
+  return {
+    x: X,
+    ...(o.refine ? { x64: answer.x } : {}),
+    rank: answer.rank,
+    residualNorm: answer.lengths ?? lengths,
+    cond: first === 0 ? (answer.s.length === 0 ? 0 : Infinity) : first / last,
+    converged: proof.holds && !(o.refine && answer.change > LOST),
+    ...(o.proof ? { proof } : {}),
+  };
+}
+
+/** The answer for a matrix without numbers: 0 is the shortest. */
+function nothing(n: number, k: number): Answer {
+  return { x: new Float64Array(n * k), rank: 0, s: new Float64Array(0), change: 0 };
+}
+
+function onHost({ A, B, a, b, single, options: o }: Problem): Answer {
+  const [[m, n], k] = [A.shape, B.shape[1]];
+  const unit = Math.min(m, n) * (single ? 2 * u : Number.EPSILON);
+  const corrections = o.refine ? REFINE.most : 0;
+  const { left, lengths, ...answer } = leastSquares64({ m, n, a: a!, k, b, rcond: o.rcond, unit, corrections });
+  const known = { ...answer, lengths: Float32Array.from(lengths) };
+  if (!left) return known;
+  const L = Matrix.hosted(m, answer.rank, A.device);
+  L.host().set(left);
+  return { ...known, left: L };
+}
+
+// ---- on the device ----
+
+function* onDevice(p: Problem): Algorithm<Answer> {
+  const { A, options: o } = p;
+  const [m, n] = A.shape;
+  const cols = Math.min(m, n);
+  using low = p.a && beyond(A, p.a);
+  using tall = m >= n ? yield* factorTall(A, low, "lstsq") : yield* factorTall(A.T, low?.T, "lstsq");
+  const r = Float64Array.from(tall.R.readBlock(0, cols, 0, cols), (x, i) => x * 2 ** tall.exponents[i % cols]!);
+  const s = yield* triangleValues(cols, r, A);
+  const unit = o.refine ? RESOLVED : cols * 2 * u;
+  const rank = countAbove(s, o.rcond ?? unit);
+  const independent = rank === cols || o.rcond === undefined && s[0]! > 0 &&
+      countAbove(yield* triangleValues(cols, unitColumns(cols, r), A), unit) === cols;
+  return independent ? yield* corrected(p, tall, s) : yield* shortest(p, tall, r, s, rank);
+}
+
+/** What a has beyond float32. */
+function beyond(A: Matrix, a: Float64Array): Matrix {
+  const [m, n] = A.shape;
+  const low = Matrix.hosted(m, n, A.device);
+  low.host().set(a.map((x) => x - Math.fround(x)));
+  return low;
+}
+
+/** Singular values of a triangle. */
+function* triangleValues(n: number, r: Float64Array, like: Matrix): Algorithm<Float64Array> {
+  if (n <= SMALL) return triangleValues64(n, r);
+  const { T, back } = normalized(n, r, like);
+  using scaled = T;
+  return (yield* valuesOnly(scaled)).map((x) => x * back);
+}
+
+/** A triangle with its largest entry in [1/2, 1), and the power of two taken off. */
+function normalized(n: number, r: Float64Array, like: Matrix): { T: Matrix; back: number } {
+  const back = 2 ** exponentOf(r.reduce((max, x) => Math.max(max, Math.abs(x)), 0));
+  const T = Matrix.hosted(n, n, like.device);
+  T.host().set(r.map((x) => x / back));
+  return { T, back };
+}
+
+/** Left and right singular vectors of a triangle, as columns. */
+function* triangleVectors(n: number, r: Float64Array, like: Matrix): Algorithm<[Matrix, Matrix]> {
+  if (n > SMALL) {
+    const { T } = normalized(n, r, like);
+    using scaled = T;
+    const { U, V } = yield* decompose(scaled);
+    return [U, V];
+  }
+  const { u: left, v: right } = triangleSvd(n, r);
+  return [left, right].map((rows) => {
+    const M = Matrix.hosted(n, n, like.device);
+    const x = M.host();
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) x[j * n + i] = rows[i * n + j]!;
+    return M;
+  }) as [Matrix, Matrix];
+}
+
+/** Full rank: the augmented system, right-hand sides scaled by powers of two. */
+function* corrected({ A, b, options: o }: Problem, tall: Tall, s: Float64Array): Algorithm<Answer> {
+  const [m, n] = A.shape;
+  const k = b.length / m;
+  const rank = s.length;
+  const over = m >= n;
+  const scaled = over ? b : b.map((x, i) => x * 2 ** -tall.exponents[Math.floor(i / k)]!);
+  const exponents = columnExponents(scaled, k);
+  const { device } = A;
+  using F = empty64(Math.max(m, n), k, device);
+  using G = empty64(rank, k, device);
+  yield settled();
+  const [given, none] = over ? [F, G] : [G, F];
+  given.hostAs(Float64Array).set(scaled.map((x, i) => x * 2 ** -exponents[i % k]!));
+  none.hostAs(Float64Array).fill(0);
+  const corrections = o.refine ? REFINE : CORRECTIONS;
+  const { r, z, change } = yield* solveAugmented(tall, F, G, over ? "z" : "r", corrections, "lstsq");
+  if (!over) return { x: r.map((x, i) => x * 2 ** exponents[i % k]!), rank, s, change };
+  const x = z.map((x, i) => x * 2 ** (exponents[i % k]! - tall.exponents[Math.floor(i / k)]!));
+  const squares = new Float64Array(k);
+  r.forEach((x, i) => squares[i % k]! += x * x);
+  return { x, rank, s, change, lengths: Float32Array.from(squares, (x, c) => Math.sqrt(x) * 2 ** exponents[c]!) };
+}
+
+/** Powers of two just above the largest entry of each column. */
+function columnExponents(b: Float64Array, k: number): Int32Array {
+  const most = new Float64Array(k);
+  b.forEach((x, i) => most[i % k] = Math.max(most[i % k]!, Math.abs(x)));
+  return Int32Array.from(most, exponentOf);
+}
+
+/** Dependent columns: x = V diag(1/s) Uᵀ b over the values that count, twice corrected. */
+function* shortest(p: Problem, tall: Tall, r: Float64Array, s: Float64Array, rank: number): Algorithm<Answer> {
+  const { A, b } = p;
+  const [m, n] = A.shape;
+  const k = b.length / m;
+  const t = { chain: tuned("qr.chain", A) };
+  const [U0, V0] = yield* triangleVectors(s.length, r, A); // R = U₀ diag(s) V₀ᵀ
+  using inner = U0;
+  using other = V0;
+  const short = Matrix.empty(s.length, rank, A.device);
+  const long = Matrix.empty(Math.max(m, n), rank, A.device);
+  geadd(1, other.cols(0, rank), 0, short);
+  gemm(1, tall.Q, inner.cols(0, rank), 0, long, t);
+  const [U, V] = m >= n ? [long, short] : [short, long];
+  using right = V;
+  // A and b are scaled by powers of two, s with A.
+  const exponent = tall.exponents.reduce((x, y) => Math.max(x, y), -Infinity);
+  using N = Matrix.empty(m, n, A.device);
+  using size = Matrix.from([2 ** (exponent - 1)], [1, 1], { device: A.device });
+  using inverses = Matrix.from(s.subarray(0, rank).map((x) => 2 ** exponent / x), [1, rank], { device: A.device });
+  geadd(1, A, 0, N);
+  scale("normalize", N, size);
+  const exponents = columnExponents(b, k);
+  using B = empty64(m, k, A.device);
+  using x = new Pair(n, k, A);
+  using r64 = empty64(m, k, A.device);
+  using r32 = Matrix.empty(m, k, A.device);
+  using y = Matrix.empty(rank, k, A.device);
+  using dx = Matrix.empty(n, k, A.device);
+  yield settled();
+  B.hostAs(Float64Array).set(b.map((value, i) => value * 2 ** -exponents[i % k]!));
+  for (let step = 0; step <= CORRECTIONS.most; step++) {
+    geadd(1, B, 0, r64);
+    if (step > 0) subtractProduct(N, undefined, x, r64); // r = b − A x
+    geadd(1, r64, 0, r32);
+    gemm(1, U.T, r32, 0, y, t);
+    scale("multiply", y.T, inverses);
+    gemm(1, right, y, 0, dx, t);
+    x.add(dx, step === 0); //                               x = x + V diag(1/s) Uᵀ r
+  }
+  yield settled();
+  const solved = x.whole.hostAs(Float64Array).map((value, i) => value * 2 ** (exponents[i % k]! - exponent));
+  return { x: solved, rank, s, change: 0, left: U };
+}
+
+/** ‖b − Ax‖ of each column, and the contract: ‖Aᵀ(b − Ax)‖ over √n u ‖A‖(‖A‖‖x‖ + ‖b‖); with left, of the part of A
+ * that counts. */
+function* measure(
+  A: Matrix,
+  X: Matrix,
+  B: Matrix,
+  s: Float64Array,
+  left: Matrix | undefined,
+): Algorithm<{ lengths: Float32Array; normal: { value: number; bound: number } }> {
+  const [m, n] = A.shape;
+  const k = B.shape[1];
+  const first = s[0] ?? 0;
+  const rows = left ? left.shape[1] : n;
+  using R = empty64(m, k, A.device);
+  using pair = new Pair(m, k, A);
+  using G = empty64(rows, k, A.device);
+  resid(A, X, B, R);
+  yield settled();
+  const r = R.hostAs(Float64Array);
+  const squares = new Float64Array(k);
+  r.forEach((x, i) => squares[i % k]! += x * x);
+  const back = 2 ** exponentOf(r.reduce((max, x) => Math.max(max, Math.abs(x)), 0));
+  for (let i = 0; i < r.length; i++) r[i]! /= back; //   it may be beyond float32
+  pair.add(R, true);
+  laset("full", 0, 0, G);
+  subtractProduct(left ? left.T : A.T, undefined, pair, G);
+  yield settled();
+  const normals = new Float64Array(k);
+  G.hostAs(Float64Array).forEach((g, i) => normals[i % k]! += ((left ? g * s[Math.floor(i / k)]! : g) * back) ** 2);
+  const [xs, bs] = [squaredColumns(X), squaredColumns(B)];
+  const bound = BOUND * Math.sqrt(Math.max(1, n));
+  const figures = Array.from(normals, (g, c) => {
+    if (first === 0) return { value: 0, bound };
+    const unit = Math.max(1, first);
+    const [error, size] = [Math.sqrt(g) / first / unit, (first * Math.sqrt(xs[c]!) + Math.sqrt(bs[c]!)) / unit];
+    return relative(error, size, m * n, bound);
+  });
+  const worse = (a: typeof figures[number], b: typeof figures[number]): typeof figures[number] =>
+    b.value / b.bound <= a.value / a.bound ? a : b;
+  return { lengths: Float32Array.from(squares, Math.sqrt), normal: figures.reduce(worse, { value: 0, bound }) };
+}
