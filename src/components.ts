@@ -74,9 +74,7 @@ function checkCount(o: PcaOptions, m: number, n: number, op: string): void {
     throw new ShapeError(`${op}: ${m} rows of ${n} numbers have no components; give at least one`);
   }
   if (o.k !== undefined && o.k > Math.min(m, n)) {
-    throw new ArgumentError(`${op}: k is ${o.k}; ${m} rows of ${n} numbers have components for k from 0 to ${
-      Math.min(m, n)
-    }`);
+    throw new ArgumentError(`${op}: k is ${o.k}; ${m} rows of ${n} numbers have ${Math.min(m, n)} components`);
   }
 }
 
@@ -218,7 +216,7 @@ export function* fromCovariance(call: Call, gathered: Gathered, o: PcaOptions, o
   for (let i = 0; i < n; i++) total += Math.max(0, c[i * n + i]!);
   if (Number.isNaN(total)) return lost(gathered.products, n, o);
   const most = Math.min(rows, n);
-  const { values, vectors } = n <= SMALL ? symmetricEigen(n, c) : yield* eigenpairs(call, n, c);
+  const { values, vectors }: Pairs = n <= SMALL ? symmetricEigen(n, c) : yield* eigenpairs(call, n, c);
   const variances = values.map((x) => Math.max(0, x));
   const k = countOf(variances, most, total, o);
   const components = Matrix.hosted(k, n, device);
@@ -226,15 +224,14 @@ export function* fromCovariance(call: Call, gathered: Gathered, o: PcaOptions, o
   return model(components, variances.slice(0, k), total, rows, { mean, scales }, o);
 }
 
-/** Vectors one after the other. */
-type Rows = ArrayLike<number> & { subarray(a: number, b: number): ArrayLike<number> };
+/** Eigenvalues, descending, with vectors as rows. */
+interface Pairs {
+  values: Float64Array;
+  vectors: Float32Array | Float64Array;
+}
 
-/** Eigenpairs of a large covariance, descending, vectors as rows, by eigh on its numbers scaled to about 1. */
-function* eigenpairs(
-  call: Call,
-  n: number,
-  c: Float64Array,
-): Algorithm<{ values: Float64Array; vectors: Rows }> {
+/** Eigenpairs of a large covariance by eigh on its numbers scaled to about 1. */
+function* eigenpairs(call: Call, n: number, c: Float64Array): Algorithm<Pairs> {
   let size = 0;
   for (let i = 0; i < n; i++) size = Math.max(size, c[i * n + i]!);
   const unit = size || 1;

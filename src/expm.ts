@@ -60,7 +60,9 @@ function* pade(A: Matrix, b: readonly number[]): Algorithm<Matrix> {
   geadd(-1, odd, 1, even);
   using f = yield* factorLu(even);
   if (f.zero > 0) {
-    throw new NotConvergedError(`expm: the denominator of this ${n}x${n} matrix is singular; please report it`);
+    throw new NotConvergedError(
+      `expm: the denominator for this ${n}x${n} matrix is singular; please report the matrix`,
+    );
   }
   solveLu(f, X);
   return X;

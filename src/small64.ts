@@ -1,6 +1,6 @@
 // Small least-squares problems on the host in float64: Householder QR, corrections by the augmented system with
 // residuals in twice the precision (Björck 1967; Ogita, Rump & Oishi 2005).
-import { smallSvd, type SmallSvd } from "./small.ts";
+import { type SmallSvd, smallSvd } from "./small.ts";
 
 /** M = Q R, m >= n. Columns lie one after the other; those of `packed` hold R above the diagonal and the reflectors
  * I - beta v vᵀ from it on. */

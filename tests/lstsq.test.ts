@@ -107,6 +107,19 @@ describe("lstsq", () => {
     assert.deepEqual(x, Float32Array.from(x64!));
   }
 
+  it("is right to rounding without refine too, whatever the condition", () => {
+    const b = randomSample(900, 1, 8);
+    for (const cond of [1e2, 1e4]) {
+      for (
+        const a of [sample("tall", randsvd(900, 80, cond, 3)), sample("wide", t.transpose(randsvd(900, 80, cond, 3)))]
+      ) {
+        const rhs = { shape: [a.shape[0], 1], data: b.data.subarray(0, a.shape[0]) };
+        const truth = t.dense(a.shape[1], 1, lstsqSync(a, rhs, { refine: true }).x64!);
+        assert.ok(t.relative(truth, wide(numbers(lstsqSync(a, rhs).x))) <= 4, `${a.name}, condition ${cond}`);
+      }
+    }
+  });
+
   it("gives the digits of NIST's linear sets", () => {
     const table: string[] = [];
     for (const [set, least] of Object.entries(digits)) {
