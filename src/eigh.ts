@@ -10,6 +10,7 @@ import { polish } from "./polish.ts";
 import { type ProofOptions, type Proven, proveEigh } from "./proof.ts";
 import { applyReflectors, tridiagonalize } from "./reduce.ts";
 import { fixSigns } from "./signs.ts";
+import { exponentOf } from "./small64.ts";
 
 export interface EighOptions extends RunOptions, ProofOptions {
   /** tridiagonal (default): reduction and divide and conquer. */
@@ -99,7 +100,7 @@ function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: 
   using s = Matrix.from([max], [1, 1], { device: A.device });
   scale("normalize", S, s);
   const { values: scaled, V } = yield* decompose(S, vectors);
-  const back = max > 0 ? 2 ** (Math.floor(Math.log2(max)) + 1) : 1;
+  const back = 2 ** exponentOf(max);
   const values = Float32Array.from(scaled, (x) => x * back);
   if (!values.every(Number.isFinite)) {
     throw new OverflowError(`${op}: an eigenvalue is beyond float32 (3.4e38); scale the matrix first`);

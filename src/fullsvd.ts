@@ -8,6 +8,7 @@ import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveFullSvd } from "./proof.ts";
 import { completed } from "./complete.ts";
 import { fixSigns } from "./signs.ts";
+import { exponentOf } from "./small64.ts";
 
 export interface FullSvdOptions extends RunOptions, ProofOptions {
   k?: undefined;
@@ -32,7 +33,7 @@ export function normalized(A: Matrix, max: number): { N: Matrix; back: number } 
   using s = Matrix.from([max], [1, 1], { device: A.device });
   geadd(1, tall, 0, N);
   scale("normalize", N, s);
-  return { N, back: max > 0 ? 2 ** (Math.floor(Math.log2(max)) + 1) : 1 };
+  return { N, back: 2 ** exponentOf(max) };
 }
 
 function restored(s: Float64Array, back: number, op: string): Float32Array {

@@ -1,7 +1,7 @@
 // The k leading singular triplets, from the Ritz subspace that krylov.ts or subspace.ts found.
 import { geadd, gemm, scale, tuned } from "./blas.ts";
 import type { Algorithm, Call, RunOptions } from "./call.ts";
-import { isFinite, notANumber, statistics } from "./check.ts";
+import { accepted, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
 import type { Svd } from "./fullsvd.ts";
 import { krylov } from "./krylov.ts";
@@ -9,6 +9,7 @@ import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, proveSvd, tripletResiduals, u } from "./proof.ts";
 import type { Finish, Plan } from "./ritz.ts";
 import { fixSigns } from "./signs.ts";
+import { exponentOf } from "./small64.ts";
 import { subspace } from "./subspace.ts";
 import { extract } from "./triplets.ts";
 
@@ -46,7 +47,7 @@ const SAFE_EXPONENT = 40;
 
 /** The k leading triplets of a finite matrix. */
 function* leading(A: Matrix, max: number, plan: Plan, method: "krylov" | "subspace"): Algorithm<TopSvd> {
-  const exponent = max > 0 ? Math.floor(Math.log2(max)) + 1 : 0;
+  const exponent = exponentOf(max);
   const far = Math.abs(exponent) > SAFE_EXPONENT;
   using N = far ? Matrix.empty(A.shape[0], A.shape[1], A.device) : A.sub(0, A.shape[0], 0, A.shape[1]);
   if (far) {
@@ -146,10 +147,10 @@ export function* topJob(call: Call, a: MatrixLike, o: TopOptions): Algorithm<Top
   const chosen = method === "subspace" ? "subspace" : "krylov";
   const plan = planFor(A, o, chosen);
   const { k } = plan;
-  if (!(yield* isFinite(A, "svd", "A", o.checkFinite))) return lost(A, k);
+  const { max, nonFinite } = yield* statistics(A);
+  if (!accepted(A, nonFinite, "svd", "A", o.checkFinite)) return lost(A, k);
   if (k === 0) return { ...lost(A, 0), converged: true };
   if (o.start) plan.start = guess(call, A, o.start);
-  const { max } = yield* statistics(A);
   const result = yield* leading(A, max, plan, chosen);
   if (!result.s.every(Number.isFinite)) {
     throw new OverflowError("svd: the largest singular value is beyond float32 (3.4e38); scale the matrix first");
