@@ -7,7 +7,8 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const build = fileURLToPath(new URL("../build", import.meta.url));
+/** Scratch files, and the peer's Python. */
+export const build: string = fileURLToPath(new URL("../build", import.meta.url));
 const script = fileURLToPath(new URL("./peer.py", import.meta.url));
 
 /** What the peer is to compute. */
@@ -25,6 +26,9 @@ export interface Operand {
 
 const works = (python: string): boolean => spawnSync(python, ["-c", "import numpy, scipy"]).status === 0;
 
+/** There is no Python with numpy and scipy, and none could be made. */
+export class NoPythonError extends Error {}
+
 /** A Python that has numpy and scipy. */
 function findPython(): string {
   if (works("python3")) return "python3";
@@ -39,56 +43,38 @@ function findPython(): string {
     const { status, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
     if (status === 0) continue;
     const why = error?.message ?? stderr.trim().split("\n").at(-1);
-    throw new Error(
+    throw new NoPythonError(
       `the peer needs Python 3 with venv, and a network the first time: ${args.join(" ")} failed: ${why}`,
     );
   }
   return python;
 }
 
-export class Peer implements Disposable {
+/** A Python program that answers each line of JSON with one, and stands still in between. */
+export class Program implements Disposable {
   readonly #child: ChildProcess;
   readonly #replies: AsyncIterator<string>;
-  readonly #folder: string = join(build, "bench");
-  version = "";
-  kernel = "";
+  #first: Record<string, unknown> = {};
 
-  private constructor(threads: number) {
+  private constructor(script: string, threads: number) {
     const environment = { ...process.env, OPENBLAS_NUM_THREADS: String(threads) };
     this.#child = spawn(findPython(), [script], { env: environment, stdio: ["pipe", "pipe", "inherit"] });
     this.#replies = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
-    mkdirSync(this.#folder, { recursive: true });
   }
 
-  static async start(threads: number): Promise<Peer> {
-    const peer = new Peer(threads);
-    const { version, kernel } = await peer.#reply();
-    Object.assign(peer, { version, kernel });
-    peer.#signal("SIGSTOP");
-    return peer;
+  static async start(script: string, threads: number): Promise<Program> {
+    const program = new Program(script, threads);
+    program.#first = await program.#reply();
+    program.#signal("SIGSTOP");
+    return program;
   }
 
-  async prepare(task: Task, operands: Readonly<Record<string, Operand>>): Promise<void> {
-    const files: Record<string, readonly [string, number, number]> = {};
-    for (const [name, { shape, data }] of Object.entries(operands)) {
-      const path = join(this.#folder, `${name}.f32`);
-      writeFileSync(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      files[name] = [path, ...shape];
-    }
-    await this.#ask({ do: "prepare", ...task, files });
+  /** What it said of itself at its start. */
+  get first(): Record<string, unknown> {
+    return this.#first;
   }
 
-  /** Milliseconds of one call, as the mean of so many. */
-  async run(inner: number): Promise<number> {
-    return (await this.#ask({ do: "run", inner }))["ms"] as number;
-  }
-
-  async measure(): Promise<{ resid: number; orth: number | undefined }> {
-    const { resid, orth } = await this.#ask({ do: "measure" });
-    return { resid: resid as number, orth: (orth ?? undefined) as number | undefined };
-  }
-
-  async #ask(request: object): Promise<Record<string, unknown>> {
+  async ask(request: object): Promise<Record<string, unknown>> {
     this.#signal("SIGCONT");
     this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
     const reply = await this.#reply();
@@ -108,5 +94,55 @@ export class Peer implements Disposable {
 
   [Symbol.dispose](): void {
     this.#signal("SIGKILL");
+  }
+}
+
+/** Writes operands for a program to read: path and shape of each. */
+export function store(operands: Readonly<Record<string, Operand>>): Record<string, readonly [string, number, number]> {
+  const folder = join(build, "bench"), files: Record<string, readonly [string, number, number]> = {};
+  mkdirSync(folder, { recursive: true });
+  for (const [name, { shape, data }] of Object.entries(operands)) {
+    const path = join(folder, `${name}.f32`);
+    writeFileSync(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    files[name] = [path, ...shape];
+  }
+  return files;
+}
+
+export class Peer implements Disposable {
+  readonly #program: Program;
+
+  private constructor(program: Program) {
+    this.#program = program;
+  }
+
+  static async start(threads: number): Promise<Peer> {
+    return new Peer(await Program.start(script, threads));
+  }
+
+  get version(): string {
+    return this.#program.first["version"] as string;
+  }
+
+  get kernel(): string {
+    return this.#program.first["kernel"] as string;
+  }
+
+  async prepare(task: Task, operands: Readonly<Record<string, Operand>>): Promise<void> {
+    await this.#program.ask({ do: "prepare", ...task, files: store(operands) });
+  }
+
+  /** Milliseconds of one call, as the mean of so many. */
+  async run(inner: number): Promise<number> {
+    return (await this.#program.ask({ do: "run", inner }))["ms"] as number;
+  }
+
+  async measure(): Promise<{ resid: number; orth: number | undefined }> {
+    const { resid, orth } = await this.#program.ask({ do: "measure" });
+    return { resid: resid as number, orth: (orth ?? undefined) as number | undefined };
+  }
+
+  [Symbol.dispose](): void {
+    this.#program[Symbol.dispose]();
   }
 }

@@ -64,10 +64,12 @@ const tsr_slot *tsr_buffer(const tsr_context *context, uint32_t handle) {
   return slot->live && slot->generation == handle >> TSR_SLOT_BITS ? slot : NULL;
 }
 
-static int32_t add(tsr_context *context, const char *op, void *base, uint64_t bytes, tsr_memory *owned,
+/* Gives the buffer a handle. memory is owned by it from here on, also where this fails. */
+static int32_t add(tsr_context *context, const char *op, void *base, uint64_t bytes, tsr_memory *memory,
                    uint32_t *buffer) {
   tsr_buffers *buffers = &context->buffers;
   uint32_t index = take_slot(buffers);
+  if (index == TSR_SLOTS && memory) tsr_memory_free(context->device, memory);
   if (index == TSR_SLOTS) {
     if (buffers->capacity < TSR_SLOTS)
       return tsr_fail(context, TSR_E_MEMORY, "%s: no memory for the table of buffers", op);
@@ -77,7 +79,7 @@ static int32_t add(tsr_context *context, const char *op, void *base, uint64_t by
   tsr_slot *slot = &buffers->slot[index];
   slot->base = base;
   slot->bytes = bytes;
-  slot->owned = owned;
+  slot->memory = memory;
   slot->live = true;
   *buffer = handle_of(buffers, index);
   return TSR_OK;
@@ -85,6 +87,7 @@ static int32_t add(tsr_context *context, const char *op, void *base, uint64_t by
 
 /* ---- memory ---- */
 
+/* Fresh pages of ours, zeroed; NULL when there is no memory. */
 static tsr_memory *map(uint64_t bytes) {
   if (bytes > SIZE_MAX - page_bytes()) return NULL;
   tsr_memory *memory = calloc(1, sizeof *memory);
@@ -96,9 +99,23 @@ static tsr_memory *map(uint64_t bytes) {
   return NULL;
 }
 
-void tsr_memory_free(tsr_memory *memory) {
-  if (memory->bytes) munmap(memory->base, memory->bytes);
+void tsr_memory_free(const tsr_device *device, tsr_memory *memory) {
+  if (memory->object) device->detach(memory->object);
+  if (memory->base) munmap(memory->base, memory->bytes);
   free(memory);
+}
+
+/* Makes the device see the memory; where that fails, the memory is let go. */
+static bool attach(tsr_context *context, void *base, size_t bytes, tsr_memory *memory) {
+  if (!context->device->attach || bytes == 0) return true;
+  memory->object = context->device->attach(&context->run, base, bytes);
+  if (!memory->object) tsr_memory_free(context->device, memory);
+  return memory->object != NULL;
+}
+
+static int32_t no_memory(tsr_context *context, const char *op, uint64_t bytes) {
+  return tsr_fail(context, TSR_E_MEMORY, "%s: no memory for %llu bytes: free buffers no longer used", op,
+                  (unsigned long long)bytes);
 }
 
 int32_t tsr_alloc(uint32_t ctx, uint32_t bytes_low, uint32_t bytes_high, uint32_t *buffer) {
@@ -108,13 +125,8 @@ int32_t tsr_alloc(uint32_t ctx, uint32_t bytes_low, uint32_t bytes_high, uint32_
   if (!buffer) return tsr_fail(context, TSR_E_ARGUMENT, "alloc: no memory given for the handle");
   uint64_t bytes = (uint64_t)bytes_high << 32 | bytes_low;
   tsr_memory *memory = map(bytes);
-  if (!memory) {
-    return tsr_fail(context, TSR_E_MEMORY, "alloc: no memory for %llu bytes: free buffers no longer used",
-                    (unsigned long long)bytes);
-  }
-  status = add(context, "alloc", memory->base, bytes, memory, buffer);
-  if (status != TSR_OK) tsr_memory_free(memory);
-  return status;
+  if (!memory || !attach(context, memory->base, (size_t)bytes, memory)) return no_memory(context, "alloc", bytes);
+  return add(context, "alloc", memory->base, bytes, memory, buffer);
 }
 
 int32_t tsr_wrap(uint32_t ctx, void *memory, uint32_t bytes_low, uint32_t bytes_high, uint32_t *buffer) {
@@ -134,7 +146,10 @@ int32_t tsr_wrap(uint32_t ctx, void *memory, uint32_t bytes_low, uint32_t bytes_
     return tsr_fail(context, TSR_E_ARGUMENT, "wrap: %llu bytes reach beyond the address space",
                     (unsigned long long)bytes);
   }
-  return add(context, "wrap", memory, bytes, NULL, buffer);
+  if (!context->device->attach) return add(context, "wrap", memory, bytes, NULL, buffer);
+  tsr_memory *seen = calloc(1, sizeof *seen);
+  if (!seen || !attach(context, memory, (size_t)bytes, seen)) return no_memory(context, "wrap", bytes);
+  return add(context, "wrap", memory, bytes, seen, buffer);
 }
 
 int32_t tsr_free(uint32_t ctx, uint32_t buffer) {
@@ -145,15 +160,15 @@ int32_t tsr_free(uint32_t ctx, uint32_t buffer) {
   if (!slot) {
     return tsr_fail(context, TSR_E_HANDLE, "free: 0x%08x is no live buffer of this context (freed already?)", buffer);
   }
-  tsr_memory *owned = slot->owned;
+  tsr_memory *memory = slot->memory;
   return_slot(&context->buffers, buffer & (TSR_SLOTS - 1));
-  if (owned) tsr_queue_release(&context->queue, owned);
+  if (memory) tsr_queue_release(context->device, &context->queue, memory);
   return TSR_OK;
 }
 
-void tsr_buffers_close(tsr_buffers *buffers) {
+void tsr_buffers_close(const tsr_device *device, tsr_buffers *buffers) {
   for (uint32_t i = 0; i < buffers->count; i++) {
-    if (buffers->slot[i].live && buffers->slot[i].owned) tsr_memory_free(buffers->slot[i].owned);
+    if (buffers->slot[i].live && buffers->slot[i].memory) tsr_memory_free(device, buffers->slot[i].memory);
   }
   free(buffers->slot);
 }

@@ -1,11 +1,9 @@
 /* context.c: opens, finds, describes and closes contexts. The table is shared by all threads; a context belongs to
  * one of them. */
 #include <dlfcn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "../cpu/fast.h"
 #include "../cpu/pool.h"
 #include "internal.h"
 
@@ -26,9 +24,14 @@ static pthread_cond_t table_left = PTHREAD_COND_INITIALIZER;
 static pthread_key_t thread_end;
 static pthread_once_t prepare_once = PTHREAD_ONCE_INIT;
 
-static const char *const isa_names[] = {
-    [TSR_ISA_BEST] = "best", [TSR_ISA_PORTABLE] = "portable", [TSR_ISA_AVX2] = "avx2",
-    [TSR_ISA_AVX512] = "avx512", [TSR_ISA_NEON] = "neon"};
+static const tsr_device *const devices[] = {
+  [TSR_DEVICE_CPU] = &tsr_cpu_device,
+#ifdef TSR_METAL
+  [TSR_DEVICE_METAL] = &tsr_metal_device,
+#else
+  [TSR_DEVICE_METAL] = NULL,
+#endif
+};
 
 uint32_t tsr_abi(void) { return TSR_ABI; }
 
@@ -85,8 +88,9 @@ void tsr_leave(tsr_context *context) {
 /* ---- closing ---- */
 
 static void destroy(tsr_context *context) {
-  tsr_queue_close(&context->queue);
-  tsr_buffers_close(&context->buffers);
+  tsr_queue_close(context->device, &context->queue);
+  tsr_buffers_close(context->device, &context->buffers);
+  if (context->run.device) context->device->close(&context->run);
   if (context->run.pool) tsr_pool_close(context->run.pool);
   free(context->run.scratch);
   free(context);
@@ -152,7 +156,7 @@ static int32_t check_config(const uint32_t *config) {
     if (config[i] != 0)
       return tsr_fail(NULL, TSR_E_ARGUMENT, "open: reserved word %d of the configuration is %u, not 0", i, config[i]);
   }
-  if (config[TSR_CONFIG_DEVICE] != TSR_DEVICE_CPU) {
+  if (!devices[config[TSR_CONFIG_DEVICE]]) {
     return tsr_fail(NULL, TSR_E_UNSUPPORTED, "open: this library has no Metal; it offers device 0, the CPU");
   }
   return TSR_OK;
@@ -163,24 +167,30 @@ static int32_t unsupported_isa(uint32_t isa) {
   for (uint32_t i = TSR_ISA_PORTABLE; i <= TSR_ISA_NEON; i++) {
     if (!tsr_cpu_isa(i)) continue;
     if (possible[0]) strcat(possible, ", ");
-    strcat(possible, isa_names[i]);
+    strcat(possible, tsr_isa_names[i]);
   }
   return tsr_fail(NULL, TSR_E_UNSUPPORTED, "open: instruction set %s cannot run here; possible are %s",
-                  isa_names[isa], possible);
+                  tsr_isa_names[isa], possible);
 }
 
-static tsr_context *make(uint32_t isa, uint32_t threads) {
+/* A context with its device open; where that fails, why is the text of the failure. */
+static int32_t make(const tsr_device *device, uint32_t isa, uint32_t threads, tsr_context **made) {
   tsr_context *context = calloc(1, sizeof *context);
-  if (!context) return NULL;
+  if (!context) return tsr_fail(NULL, TSR_E_MEMORY, "open: no memory for a context");
   context->owner = tsr_self();
-  context->engine = &tsr_cpu_engine;
+  context->device = device;
   context->run.isa = isa;
   context->buffers.free_first = TSR_SLOTS;
   int32_t status = tsr_queue_open(&context->queue);
   if (status == TSR_OK) context->run.pool = tsr_pool_open(threads);
-  if (context->run.pool) return context;
-  destroy(context);
-  return NULL;
+  if (!context->run.pool) {
+    status = tsr_fail(NULL, TSR_E_MEMORY, "open: no memory for a context of %u threads", threads);
+  } else if (device->open && (status = device->open(&context->run)) != TSR_OK) {
+    tsr_fail(NULL, status, "open: %s", context->run.trouble);
+  }
+  *made = context;
+  if (status != TSR_OK) destroy(context);
+  return status;
 }
 
 /* Puts the context into a free entry; 0 when there is none. */
@@ -209,8 +219,9 @@ int32_t tsr_open(const uint32_t *config, uint32_t *ctx) {
   uint32_t threads = config[TSR_CONFIG_THREADS];
   if (threads == 0) threads = tsr_cpu_processors();
   if (threads > TSR_MAX_THREADS) threads = TSR_MAX_THREADS;
-  tsr_context *context = make(isa, threads);
-  if (!context) return tsr_fail(NULL, TSR_E_MEMORY, "open: no memory for a context of %u threads", threads);
+  tsr_context *context;
+  status = make(devices[config[TSR_CONFIG_DEVICE]], isa, threads, &context);
+  if (status != TSR_OK) return status;
   uint32_t id = enter_table(context);
   if (id == 0) {
     destroy(context);
@@ -229,15 +240,8 @@ int32_t tsr_info(uint32_t ctx, char *text, uint32_t capacity) {
   int32_t status = tsr_enter(ctx, &context);
   if (status != TSR_OK) return status;
   if (!text) return tsr_fail(context, TSR_E_ARGUMENT, "info: no memory given for the text");
-  const tsr_run *run = &context->run;
-  char json[TSR_TEXT_BYTES];
-  int length = snprintf(
-      json, sizeof json,
-      "{\"device\":\"cpu\",\"kind\":\"cpu\",\"isa\":\"%s\",\"threads\":%u,\"cores\":%u,\"chain\":%u,\"page\":%ld,"
-      "\"tiles\":[\"reference\",\"small\",\"packed\",\"tall\",\"inner\",\"gemv\"],\"engines\":[\"%s\"],"
-      "\"emulated\":false}",
-      isa_names[run->isa], tsr_pool_threads(run->pool), tsr_cpu_processors(), tsr_fast_chain(run->isa),
-      sysconf(_SC_PAGESIZE), context->engine->name);
+  char json[2 * TSR_TEXT_BYTES];
+  int length = context->device->describe(&context->run, json, sizeof json);
   if ((uint32_t)length >= capacity) {
     return tsr_fail(context, TSR_E_ARGUMENT, "info: the text has %d characters, the capacity is %u", length,
                     capacity);

@@ -1,5 +1,5 @@
-/* core.h: what core offers to the operations and what they register with it. Included by core/, cpu/, later metal/
- * and vendor/. */
+/* core.h: what core offers to the operations and what they register with it. Included by core/, cpu/, metal/ and
+ * vendor/. */
 #ifndef TSR_CORE_H
 #define TSR_CORE_H
 #include <stdatomic.h>
@@ -7,18 +7,26 @@
 #include <stddef.h>
 #include "../ffi/tsr.h"
 
-/* A view with its buffer resolved. rows, cols, ld as stored; data points at element (0,0). */
+/* Where a number lies on a device: the device's object for the buffer, and the byte offset in it. */
+typedef struct {
+  void *object; /* NULL on the CPU */
+  size_t at;
+} tsr_place;
+
+/* A view with its buffer resolved. rows, cols, ld as stored; data points at element (0,0), and so does place. */
 typedef struct {
   void *data;
   size_t rows, cols, ld;
   bool trans;
   uint32_t type;
+  tsr_place place;
 } tsr_view;
 
 /* The operations, in the order of tsr.h. */
 typedef enum {
   TSR_OP_LASET, TSR_OP_GEADD, TSR_OP_GEMM, TSR_OP_SYRK, TSR_OP_TRSM, TSR_OP_POTRF,
   TSR_OP_GETRF, TSR_OP_LASWP, TSR_OP_LATRD, TSR_OP_LABRD, TSR_OP_STEDC, TSR_OP_BDSDC,
+  TSR_OP_JACOBI, TSR_OP_APPLY,
   TSR_OP_COLSTAT, TSR_OP_SCALE, TSR_OP_ORTH, TSR_OP_RESID, TSR_OP_RAND, TSR_OP_COUNT
 } tsr_op_id;
 
@@ -29,6 +37,8 @@ typedef enum {
  *   getrf   v A pivots info                              laswp   flags direction, v A pivots
  *   latrd   v A L R T DE                                 labrd   v A L R T DE
  *   stedc   v DE Z                                       bdsdc   v DE Z
+ *   jacobi  flags form, alpha tolerance, beta floor, v G J words
+ *   apply   flags form, v A pairs B
  *   colstat v A S info        scale  flags mode, v A S       orth    alpha floor, seed, v W T info
  *   resid   v A X B R                                        rand    flags distribution, seed, v A */
 typedef struct {
@@ -37,7 +47,10 @@ typedef struct {
   double alpha, beta;
   tsr_view v[5];
   uint32_t engine, tile, chain;
+  uint32_t operands;         /* how many of v there are */
+  uint32_t outputs;          /* bit i: v[i] is written */
   const uint32_t *predicate; /* NULL: unconditional */
+  tsr_place gate;            /* where the predicate lies on the device */
 } tsr_op;
 
 typedef struct tsr_pool tsr_pool; /* threads of a context: cpu/pool.h */
@@ -50,6 +63,9 @@ typedef struct {
   uint32_t tile;               /* out: the tile that ran */
   void *scratch;               /* workspace of tsr_scratch, kept between operations */
   size_t scratch_bytes;
+  void *device;                /* what the device's open made */
+  double device_seconds;       /* how long the device worked in this batch: settle adds to it */
+  char trouble[256];           /* out: why it returned TSR_E_DEVICE */
 } tsr_run;
 
 /* Workspace of at least so many bytes, aligned to 64, valid until the next call in the same run; NULL when memory is
@@ -64,9 +80,29 @@ typedef struct {
   tsr_kernel op[TSR_OP_COUNT];
 } tsr_engine;
 
+/* A kind of device. The CPU works when an operation runs, so it has no `attach`, `detach` and `settle`. */
+typedef struct {
+  const tsr_engine *engine;
+  uint32_t tiles; /* bit t: tile t may be asked of a product */
+  int32_t (*open)(tsr_run *run);  /* TSR_E_UNSUPPORTED or TSR_E_DEVICE with run->trouble */
+  void (*close)(tsr_run *run);
+  int (*describe)(const tsr_run *run, char *json, size_t capacity); /* as snprintf */
+  /* The device's object for memory of the host, page-aligned or not; NULL when memory is out. Any thread. */
+  void *(*attach)(tsr_run *run, void *base, size_t bytes);
+  void (*detach)(void *object);
+  /* Starts what is encoded and waits until the device has done it. */
+  int32_t (*settle)(tsr_run *run);
+} tsr_device;
+
+extern const tsr_device tsr_cpu_device;
+#ifdef TSR_METAL
+extern const tsr_device tsr_metal_device;
+#endif
+
 /* The CPU library's own kernels (cpu/ops.c) and its instruction set: the best there is, or 0 when `wanted` cannot run
  * here. */
 extern const tsr_engine tsr_cpu_engine;
+extern const char *const tsr_isa_names[]; /* by TSR_ISA_* */
 uint32_t tsr_cpu_isa(uint32_t wanted);
 /* Processors that this process may use. */
 uint32_t tsr_cpu_processors(void);

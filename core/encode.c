@@ -22,6 +22,10 @@ static const tsr_rule rules[TSR_OP_COUNT] = {
   [TSR_OP_LABRD] = {"labrd", false, PANEL},
   [TSR_OP_STEDC] = {"stedc", false, {{"DE", F64, OUT | FIXED}, {"Z", F32, OUT | FIXED}}},
   [TSR_OP_BDSDC] = {"bdsdc", false, {{"DE", F64, OUT | FIXED}, {"Z", F32, OUT | FIXED}}},
+  [TSR_OP_JACOBI] = {"jacobi", false, {{"G", F32 | F64, IN | FIXED}, {"J", F32, OUT | FIXED},
+                                       {"words", U32, OUT | FIXED}}},
+  [TSR_OP_APPLY] = {"apply", false, {{"A", F32, OUT | FIXED}, {"pairs", U32, IN | FIXED},
+                                     {"B", F32 | F64, OUT | FIXED}}},
   [TSR_OP_COLSTAT] = {"colstat", false, {{"A", F32, IN}, {"S", F32, OUT}, {"info", U32, OUT | FIXED}}},
   [TSR_OP_SCALE] = {"scale", false, {{"A", F32, OUT}, {"S", F32, IN}}},
   [TSR_OP_ORTH] = {"orth", false, {{"W", F32, OUT | FIXED}, {"T", F32, OUT | FIXED}, {"info", U32, OUT | FIXED}}},
@@ -42,12 +46,14 @@ static int32_t check_options(tsr_encoding *e, const uint32_t *o) {
     return tsr_fail(context, TSR_E_UNSUPPORTED, "%s: this library has no engine %s; it has tiled", name,
                     engine == TSR_BLAS ? "blas" : "mlx");
   }
-  if (tile > TSR_TILE_GEMV)
-    return tsr_fail(context, TSR_E_ARGUMENT, "%s: tile is %u; tiles are 0 to %d", name, tile, TSR_TILE_GEMV);
+  if (tile > TSR_TILE_SIMD32)
+    return tsr_fail(context, TSR_E_ARGUMENT, "%s: tile is %u; tiles are 0 to %d", name, tile, TSR_TILE_SIMD32);
   if (tile > TSR_TILE_REFERENCE && !e->rule->product) {
     return tsr_fail(context, TSR_E_UNSUPPORTED,
                     "%s: tile %u is a way through a product; here are 0 (default) and 1 (reference)", name, tile);
   }
+  if ((context->device->tiles >> tile & 1) == 0)
+    return tsr_fail(context, TSR_E_UNSUPPORTED, "%s: this device has no tile %u; tsr_info lists its tiles", name, tile);
   if (chain != 0 && chain != 32) {
     return tsr_fail(context, TSR_E_ARGUMENT, "%s: chain is %u; it must be 0 (the library's own) or 32", name, chain);
   }
@@ -64,6 +70,7 @@ static int32_t check_options(tsr_encoding *e, const uint32_t *o) {
 static int32_t check_predicate(tsr_encoding *e, uint32_t buffer, uint32_t index) {
   const char *name = e->rule->name;
   e->op->predicate = NULL;
+  e->op->gate = (tsr_place){NULL, 0};
   if (buffer == 0) {
     if (index == 0) return TSR_OK;
     return tsr_fail(e->context, TSR_E_ARGUMENT, "%s: a predicate index of %u without a predicate", name, index);
@@ -78,6 +85,7 @@ static int32_t check_predicate(tsr_encoding *e, uint32_t buffer, uint32_t index)
                     (unsigned long long)slot->bytes);
   }
   e->op->predicate = (const uint32_t *)(const void *)slot->base + index;
+  if (slot->memory) e->op->gate = (tsr_place){slot->memory->object, index * sizeof(uint32_t)};
   return TSR_OK;
 }
 
@@ -134,8 +142,11 @@ static bool in_place(const tsr_op *op, int i, int j) {
 /* The last check, and the operation counts as encoded. */
 int32_t tsr_commit(tsr_encoding *e, int count) {
   const tsr_rule *rule = e->rule;
+  e->op->operands = (uint32_t)count;
+  e->op->outputs = 0;
   for (int i = 0; i < count; i++) {
     if (!(rule->v[i].use & OUT)) continue;
+    e->op->outputs |= 1u << i;
     for (int j = 0; j < count; j++) {
       if (i == j || in_place(e->op, i, j) || !tsr_overlap(&e->op->v[i], &e->op->v[j])) continue;
       return tsr_fail(e->context, TSR_E_ALIAS, "%s: %s and %s overlap in memory", rule->name, rule->v[i].name,

@@ -17,10 +17,12 @@ enum {
 
 enum { TSR_SLOT_BITS = 20, TSR_SLOTS = 1 << TSR_SLOT_BITS, TSR_GENERATIONS = 1 << 12 };
 
-/* Memory of tsr_alloc. It outlives its handle until operation number `after` has passed. */
+/* What lies behind a handle and outlives it until operation number `after` has passed: memory of tsr_alloc, and the
+ * device's object for a buffer. */
 typedef struct tsr_memory {
-  void *base;
+  void *base;     /* NULL: the caller's memory */
   size_t bytes;
+  void *object;   /* NULL on the CPU */
   uint64_t after;
   struct tsr_memory *next;
 } tsr_memory;
@@ -28,7 +30,7 @@ typedef struct tsr_memory {
 typedef struct {
   unsigned char *base;
   uint64_t bytes;
-  tsr_memory *owned;            /* NULL: the caller's memory */
+  tsr_memory *memory;           /* NULL: the caller's memory on the CPU */
   uint32_t generation, next;    /* next in the free list */
   bool live;
 } tsr_slot;
@@ -69,7 +71,7 @@ typedef struct {
   uint32_t id;
   uint64_t owner;               /* the thread, as tsr_self tells */
   atomic_bool dead;             /* after TSR_E_DEVICE */
-  const tsr_engine *engine;
+  const tsr_device *device;
   tsr_run run;
   tsr_buffers buffers;
   tsr_queue queue;
@@ -93,8 +95,8 @@ void tsr_leave(tsr_context *context);
 
 /* ---- buffer.c ---- */
 
-void tsr_memory_free(tsr_memory *memory);
-void tsr_buffers_close(tsr_buffers *buffers);
+void tsr_memory_free(const tsr_device *device, tsr_memory *memory);
+void tsr_buffers_close(const tsr_device *device, tsr_buffers *buffers);
 /* The live slot of a handle, or NULL. */
 const tsr_slot *tsr_buffer(const tsr_context *context, uint32_t handle);
 
@@ -116,10 +118,10 @@ int32_t tsr_queue_open(tsr_queue *queue);
 /* Cancels everything submitted; nothing can be submitted any more. */
 void tsr_queue_stop(tsr_queue *queue);
 /* After tsr_queue_stop, or when nothing was ever submitted: waits for the queue's thread and frees all. */
-void tsr_queue_close(tsr_queue *queue);
+void tsr_queue_close(const tsr_device *device, tsr_queue *queue);
 /* Waits until everything submitted has passed. */
 void tsr_queue_idle(tsr_queue *queue);
 /* Lets memory go once everything encoded so far has passed. */
-void tsr_queue_release(tsr_queue *queue, tsr_memory *memory);
+void tsr_queue_release(const tsr_device *device, tsr_queue *queue, tsr_memory *memory);
 
 #endif

@@ -155,6 +155,68 @@ int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uin
   return conquer(ctx, TSR_OP_BDSDC, DE, Z, options);
 }
 
+/* Blocks of order k, one below the other, in operand i. */
+static int32_t check_blocks(tsr_encoding *e, int i, size_t *count) {
+  const tsr_view *v = &e->op->v[i];
+  *count = v->cols > 0 ? v->rows / v->cols : 0;
+  if (v->cols <= 64 && *count * v->cols == v->rows) return TSR_OK;
+  return tsr_fail(e->context, TSR_E_SHAPE,
+                  "%s: %s is %zux%zu; it must be square blocks of at most 64 columns, one below the other",
+                  e->rule->name, e->rule->v[i].name, v->rows, v->cols);
+}
+
+int32_t tsr_jacobi(uint32_t ctx, uint32_t form, const uint32_t *G, const uint32_t *J, const uint32_t *words,
+                   double tolerance, double floor, const uint32_t *options) {
+  tsr_encoding e;
+  size_t count;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_JACOBI, 3, (const uint32_t *const[]){G, J, words}, options);
+  if (status == TSR_OK) status = check_blocks(&e, 0, &count);
+  if (status == TSR_OK) status = tsr_exactly(&e, 1, e.op->v[0].rows, e.op->v[0].cols);
+  if (status == TSR_OK) status = tsr_exactly(&e, 2, 1, count);
+  if (status != TSR_OK) return status;
+  if (form > TSR_GRAM) return tsr_argument(&e, "form", form, "0 (principal) or 1 (gram)");
+  if (!(tolerance >= 0) || !(floor >= 0)) {
+    return tsr_fail(e.context, TSR_E_ARGUMENT, "jacobi: tolerance is %g, floor is %g; they must be 0 or more",
+                    tolerance, floor);
+  }
+  e.op->flags = form;
+  e.op->alpha = tolerance;
+  e.op->beta = floor;
+  return tsr_commit(&e, 3);
+}
+
+/* The side of A that is cut must hold whole blocks. */
+static int32_t check_cut(tsr_encoding *e, tsr_side side, size_t width) {
+  const tsr_view *A = &e->op->v[0];
+  size_t size = side == ROWS ? A->rows : A->cols;
+  if (width > 0 && size % width == 0) return TSR_OK;
+  return tsr_fail(e->context, TSR_E_SHAPE, "apply: A is %zux%zu, B's blocks have %zu columns: A's %zu %s must be blocks"
+                  " of half as many", A->rows, A->cols, e->op->v[2].cols, size, side == ROWS ? "rows" : "columns");
+}
+
+int32_t tsr_apply(uint32_t ctx, uint32_t form, const uint32_t *A, const uint32_t *pairs, const uint32_t *B,
+                  const uint32_t *options) {
+  tsr_encoding e;
+  size_t count;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_APPLY, 3, (const uint32_t *const[]){A, pairs, B}, options);
+  if (status == TSR_OK) status = check_blocks(&e, 2, &count);
+  if (status == TSR_OK) status = tsr_exactly(&e, 1, 3, count);
+  if (status != TSR_OK) return status;
+  const tsr_view *b = &e.op->v[2];
+  if (form > TSR_ROWS)
+    return tsr_argument(&e, "form", form, "0 (principal), 1 (gram), 2 (columns) or 3 (rows)");
+  if (b->cols % 2 != 0) {
+    return tsr_fail(e.context, TSR_E_SHAPE, "apply: B is %zux%zu; its blocks must have an even number of columns",
+                    b->rows, b->cols);
+  }
+  if (form >= TSR_COLUMNS && b->type != TSR_F32)
+    return tsr_fail(e.context, TSR_E_TYPE, "apply: B is f64; rotations are f32");
+  if (form == TSR_PRINCIPAL) status = tsr_match(&e, 0, ROWS, 0, COLS);
+  if (count > 0 && status == TSR_OK) status = check_cut(&e, form == TSR_ROWS ? ROWS : COLS, b->cols / 2);
+  e.op->flags = form;
+  return status == TSR_OK ? tsr_commit(&e, 3) : status;
+}
+
 int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info,
                     const uint32_t *options) {
   tsr_encoding e;

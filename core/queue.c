@@ -78,22 +78,22 @@ static tsr_memory *take_released(tsr_queue *queue) {
   return go;
 }
 
-static void let_go(tsr_memory *list) {
+static void let_go(const tsr_device *device, tsr_memory *list) {
   while (list) {
     tsr_memory *next = list->next;
-    tsr_memory_free(list);
+    tsr_memory_free(device, list);
     list = next;
   }
 }
 
-void tsr_queue_release(tsr_queue *queue, tsr_memory *memory) {
+void tsr_queue_release(const tsr_device *device, tsr_queue *queue, tsr_memory *memory) {
   pthread_mutex_lock(&queue->lock);
   memory->after = queue->encoded;
   memory->next = queue->released;
   queue->released = memory;
   tsr_memory *go = take_released(queue);
   pthread_mutex_unlock(&queue->lock);
-  let_go(go);
+  let_go(device, go);
 }
 
 /* ---- running ---- */
@@ -108,26 +108,32 @@ static void record(tsr_queue *queue, uint64_t number, uint32_t tile, double seco
   if (queue->traced - queue->fetched > TSR_TRACE_RECORDS) queue->fetched = queue->traced - TSR_TRACE_RECORDS;
 }
 
-/* Runs one operation, or passes it by: when its ticket was cancelled or failed, or its predicate is 0. clock is when
- * the one before ended, and then when this one did. */
+/* Runs one operation, or passes it by: when its ticket was cancelled or failed, or its predicate is 0 (a device that
+ * settles later tests that itself). clock is when the one before ended, and then when this one did. */
 static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, int32_t status,
                        struct timespec *clock) {
   tsr_queue *queue = &context->queue;
+  const tsr_device *device = context->device;
   const tsr_op *op = &queue->ops[number % TSR_QUEUE_OPS];
   uint32_t tile = 0;
   double seconds = 0;
-  bool due = status == TSR_OK && !atomic_load(&batch->canceled) && !(op->predicate && *op->predicate == 0);
-  if (due) {
+  bool closed = !device->settle && op->predicate && *op->predicate == 0;
+  if (status == TSR_OK && !closed && !atomic_load(&batch->canceled)) {
     struct timespec start = *clock;
     context->run.tile = 0;
-    status = context->engine->op[op->id](&context->run, op);
+    status = device->engine->op[op->id](&context->run, op);
     *clock = now();
-    seconds = seconds_between(start, *clock);
+    if (!device->settle) seconds = seconds_between(start, *clock);
     if (status == TSR_OK && !atomic_load(&batch->canceled)) tile = context->run.tile;
+  }
+  if (device->settle && number == batch->last) {
+    int32_t ended = device->settle(&context->run);
+    if (status == TSR_OK) status = ended;
+    seconds = context->run.device_seconds;
   }
   pthread_mutex_lock(&queue->lock);
   record(queue, number, tile, seconds);
-  atomic_store(&queue->executed, number);
+  if (!device->settle || number == batch->last) atomic_store(&queue->executed, number);
   pthread_mutex_unlock(&queue->lock);
   return status;
 }
@@ -137,6 +143,7 @@ static void run_batch(tsr_context *context, uint64_t number) {
   tsr_batch *batch = &queue->batches[number % TSR_QUEUE_BATCHES];
   int32_t status = atomic_load(&context->dead) ? TSR_E_DEVICE : TSR_OK;
   context->run.canceled = &batch->canceled;
+  context->run.device_seconds = 0;
   struct timespec clock = now();
   for (uint64_t i = atomic_load(&queue->executed) + 1; i <= batch->last; i++)
     status = run_one(context, batch, i, status, &clock);
@@ -147,7 +154,7 @@ static void run_batch(tsr_context *context, uint64_t number) {
   tsr_memory *go = take_released(queue);
   pthread_cond_broadcast(&queue->passing);
   pthread_mutex_unlock(&queue->lock);
-  let_go(go);
+  let_go(context->device, go);
 }
 
 /* Whether the next batch is for the queue's thread. */
@@ -204,9 +211,9 @@ void tsr_queue_stop(tsr_queue *queue) {
   pthread_mutex_unlock(&queue->lock);
 }
 
-void tsr_queue_close(tsr_queue *queue) {
+void tsr_queue_close(const tsr_device *device, tsr_queue *queue) {
   if (queue->started) pthread_join(queue->thread, NULL);
-  let_go(queue->released);
+  let_go(device, queue->released);
   pthread_mutex_destroy(&queue->lock);
   pthread_cond_destroy(&queue->work);
   pthread_cond_destroy(&queue->passing);
@@ -227,7 +234,9 @@ static int32_t tell_ending(tsr_context *context, const char *op, uint32_t ticket
       return tsr_fail(context, status, "%s: ticket %u was cancelled; its outputs are undefined", op, ticket);
     case TSR_E_MEMORY:
       return tsr_fail(context, status, "%s: ticket %u ended early: no memory for workspace", op, ticket);
-    case TSR_E_DEVICE: return tsr_fail(context, status, "%s: ticket %u ended early: the device failed", op, ticket);
+    case TSR_E_DEVICE:
+      return tsr_fail(context, status, "%s: ticket %u ended early: the device failed: %s", op, ticket,
+                      context->run.trouble);
     default: return status;
   }
 }

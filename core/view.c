@@ -34,7 +34,7 @@ int32_t tsr_resolve(tsr_context *context, const char *op, const char *name, cons
   int32_t status = check_words(context, op, name, w);
   if (status != TSR_OK) return status;
   uint64_t rows = w[TSR_VIEW_ROWS], cols = w[TSR_VIEW_COLS], ld = w[TSR_VIEW_LD];
-  *view = (tsr_view){NULL, rows, cols, ld, w[TSR_VIEW_TRANS] == 1, w[TSR_VIEW_TYPE]};
+  *view = (tsr_view){NULL, rows, cols, ld, w[TSR_VIEW_TRANS] == 1, w[TSR_VIEW_TYPE], {NULL, 0}};
   bool empty = rows == 0 || cols == 0;
   if (empty && w[TSR_VIEW_BUFFER] == 0) return TSR_OK;
   const tsr_slot *slot = tsr_buffer(context, w[TSR_VIEW_BUFFER]);
@@ -53,6 +53,7 @@ int32_t tsr_resolve(tsr_context *context, const char *op, const char *name, cons
                     (unsigned long long)capacity);
   }
   view->data = slot->base + offset * size;
+  if (slot->memory) view->place = (tsr_place){slot->memory->object, offset * size};
   if ((uintptr_t)view->data % (view->type == TSR_F64 ? sizeof(double) : sizeof(float)) != 0) {
     return tsr_fail(context, TSR_E_ARGUMENT, "%s: %s holds float64 numbers at an address that is no multiple of 8",
                     op, name);

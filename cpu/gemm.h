@@ -76,11 +76,13 @@ typedef struct {
   /* z = y' A: z[j] = sum over t < k of y[t] A(t,j), in order. */
   void (*rows)(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
   void (*sweep)(const tsr_sweep *sweep);
+  void (*turn)(size_t n, double *x, double *y, double c, double s); /* x, y = c x - s y, s x + c y */
 } tsr_kernels;
 
 enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4, TSR_SWEEP_ROWS = 4 };
 
 void tsr_sweep_portable(const tsr_sweep *s);
+void tsr_turn_portable(size_t n, double *x, double *y, double c, double s);
 extern const tsr_kernels tsr_kernels_portable, tsr_kernels_avx2;
 const tsr_kernels *tsr_kernels_of(uint32_t isa);
 

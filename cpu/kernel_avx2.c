@@ -189,5 +189,6 @@ const tsr_kernels tsr_kernels_avx2 = {
     .dots = tsr_dots_avx2,
     .rows = tsr_rows_avx2,
     .sweep = tsr_sweep_avx2,
+    .turn = tsr_turn_avx2,
 };
 #endif

@@ -13,6 +13,7 @@ void tsr_unpack_avx2(size_t width, size_t k, const float *panel, float *to, size
 void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
 void tsr_rows_avx2(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
 void tsr_sweep_avx2(const tsr_sweep *s);
+void tsr_turn_avx2(size_t n, double *x, double *y, double c, double s);
 
 /* Mask of the first n of eight lanes. */
 INLINE __m256i tsr_mask(size_t n) {

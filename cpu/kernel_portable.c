@@ -174,4 +174,5 @@ const tsr_kernels tsr_kernels_portable = {
     .dots = dots,
     .rows = rows_times,
     .sweep = tsr_sweep_portable,
+    .turn = tsr_turn_portable,
 };

@@ -1,5 +1,5 @@
 /* sweep.c: one pass over rows of a float32 matrix in float64, in plain C: inner products of the rows, their sum, or
- * both. Loops of constant length, which a compiler can turn into vector code. */
+ * both; and a plane rotation of two rows. Loops of constant length, which a compiler can turn into vector code. */
 #include "gemm.h"
 
 enum { LANES = 4 };
@@ -24,5 +24,13 @@ void tsr_sweep_portable(const tsr_sweep *s) {
     const float *a = s->a + r * s->lda;
     if (s->x != NULL) add_dot(s, r, a);
     if (s->y != NULL) add_row(s, r, a);
+  }
+}
+
+void tsr_turn_portable(size_t n, double *restrict x, double *restrict y, double c, double s) {
+  for (size_t i = 0; i < n; i++) {
+    double a = x[i], b = y[i];
+    x[i] = c * a - s * b;
+    y[i] = s * a + c * b;
   }
 }

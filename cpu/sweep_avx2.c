@@ -1,5 +1,5 @@
 /* sweep_avx2.c: one pass over rows of a float32 matrix in float64, with AVX2 and FMA: inner products of the rows, their
- * sum, or both. */
+ * sum, or both; and a plane rotation of two rows in float64. */
 #include "gemm.h"
 #ifdef __AVX2__
 #include "kernel_avx2.h"
@@ -69,5 +69,20 @@ void tsr_sweep_avx2(const tsr_sweep *s) {
   if (s->y == NULL) sweep_dots(s);
   else if (s->x == NULL) sweep_sums(s);
   else sweep_both(s);
+}
+
+void tsr_turn_avx2(size_t n, double *x, double *y, double c, double s) {
+  const __m256d cosine = _mm256_set1_pd(c), sine = _mm256_set1_pd(s);
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    __m256d a = _mm256_loadu_pd(x + i), b = _mm256_loadu_pd(y + i);
+    _mm256_storeu_pd(x + i, _mm256_fmsub_pd(cosine, a, _mm256_mul_pd(sine, b)));
+    _mm256_storeu_pd(y + i, _mm256_fmadd_pd(sine, a, _mm256_mul_pd(cosine, b)));
+  }
+  for (; i < n; i++) {
+    double a = x[i], b = y[i];
+    x[i] = c * a - s * b;
+    y[i] = s * a + c * b;
+  }
 }
 #endif

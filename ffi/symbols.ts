@@ -57,6 +57,10 @@ export const TSR_TILE_PACKED = 3;
 export const TSR_TILE_TALL = 4;
 export const TSR_TILE_INNER = 5;
 export const TSR_TILE_GEMV = 6;
+export const TSR_TILE_SIMD64 = 7;
+export const TSR_TILE_SIMD32 = 8;
+export const TSR_TILE_DEVICE = 9;
+export const TSR_TILE_HOST = 10;
 
 export const TSR_DEVICE_CPU = 0;
 export const TSR_DEVICE_METAL = 1;
@@ -92,6 +96,11 @@ export const TSR_NORMAL = 1;
 
 export const TSR_FORWARD = 0;
 export const TSR_BACKWARD = 1;
+
+export const TSR_PRINCIPAL = 0;
+export const TSR_GRAM = 1;
+export const TSR_COLUMNS = 2;
+export const TSR_ROWS = 3;
 
 export const TSR_QUEUED = 0;
 export const TSR_INLINE = 1;
@@ -189,6 +198,12 @@ export const symbols = {
   tsr_stedc: { parameters: ["u32", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
   tsr_bdsdc: { parameters: ["u32", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_jacobi(uint32_t ctx, uint32_t form, const uint32_t *G, const uint32_t *J, const uint32_t *words,
+  // double tolerance, double floor, const uint32_t *options);
+  tsr_jacobi: { parameters: ["u32", "u32", "buffer", "buffer", "buffer", "f64", "f64", "buffer"], result: "i32" },
+  // int32_t tsr_apply(uint32_t ctx, uint32_t form, const uint32_t *A, const uint32_t *pairs, const uint32_t *B,
+  // const uint32_t *options);
+  tsr_apply: { parameters: ["u32", "u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info, const uint32_t
   // *options);
   tsr_colstat: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },

@@ -79,14 +79,16 @@ enum {
 };
 enum { TSR_TILED = 0, TSR_BLAS = 1, TSR_MLX = 2 };
 
-/* Tiles of the CPU library. REFERENCE is the plain loop that specifies the operation, offered for every operation.
- * The others are ways through a product: SMALL works in place, PACKED copies both operands into panels, TALL keeps
- * a tall A in place (A*V, few columns), INNER splits a long K and adds the parts in a fixed order (A'B, few rows
- * and columns), GEMV one column. */
+/* Tiles. REFERENCE is the plain loop that specifies the operation, offered for every operation. The next ones are
+ * ways through a product: INNER splits a long K and adds the parts in a fixed order (A'B, few rows and columns),
+ * GEMV takes one column; of the CPU library SMALL works in place, PACKED copies both operands into panels, TALL
+ * keeps a tall A in place (A*V, few columns); of the Metal library SIMD64 and SIMD32 compute 64x64 or 32x32 numbers
+ * of C in a threadgroup. The last two are told by tsr_trace and never asked for: any other kernel of a device, and
+ * an operation that a device left to its host. */
 enum {
   TSR_TILE_DEFAULT = 0, TSR_TILE_REFERENCE = 1, TSR_TILE_SMALL = 2, TSR_TILE_PACKED = 3, TSR_TILE_TALL = 4,
-  TSR_TILE_INNER = 5,
-  TSR_TILE_GEMV = 6
+  TSR_TILE_INNER = 5, TSR_TILE_GEMV = 6, TSR_TILE_SIMD64 = 7, TSR_TILE_SIMD32 = 8, TSR_TILE_DEVICE = 9,
+  TSR_TILE_HOST = 10
 };
 
 /* Devices and instruction sets for tsr_open. TSR_ISA_BEST is chosen by CPUID at run time. */
@@ -111,11 +113,17 @@ enum { TSR_UNIFORM = 0, TSR_NORMAL = 1 };
 /* Order of the row exchanges of tsr_laswp. */
 enum { TSR_FORWARD = 0, TSR_BACKWARD = 1 };
 
+/* What a small block of tsr_jacobi and tsr_apply is of its matrix: a principal submatrix, or X'X for some columns X;
+ * and the two ways in which tsr_apply changes the matrix. */
+enum { TSR_PRINCIPAL = 0, TSR_GRAM = 1, TSR_COLUMNS = 2, TSR_ROWS = 3 };
+
 /* How tsr_submit starts the encoded work: on the queue's thread, or in the calling thread once the queue is idle. */
 enum { TSR_QUEUED = 0, TSR_INLINE = 1 };
 
 /* Words of one tsr_trace record (f64): number of the operation (they count from 1 in each context), tile that ran
- * (0: skipped by its predicate or cancelled), seconds from start to end on the device, 0. */
+ * (0: skipped by its predicate or cancelled), seconds from start to end on the device, 0. A device that runs many
+ * operations at one go (Metal) tests predicates itself, reports the tile that was encoded, and tells the seconds of
+ * all of them with the last. */
 enum { TSR_TRACE_NUMBER = 0, TSR_TRACE_TILE = 1, TSR_TRACE_SECONDS = 2, TSR_TRACE_WORDS = 4 };
 
 #ifdef __cplusplus
@@ -229,6 +237,28 @@ TSR_API int32_t tsr_stedc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, c
 /* Singular values of the upper bidiagonal B with the bands DE to the first row of DE, descending, right to 2^-25 of
  * the largest; Z = right singular vectors as columns, or 0x0. The left ones are the Q of a QR factorisation of B Z. */
 TSR_API int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
+/* One round of block Jacobi is apply (the small blocks), jacobi (their rotations), apply (the rotations to the matrix).
+ * Small blocks lie one below the other: `count` of order k <= 64 make a matrix of count*k x k.
+ *
+ * jacobi: for each block G_t (f32, f64 or df32; only the lower triangle is read) an orthogonal J_t (f32) such that
+ * J_t' G_t J_t is diagonal. An element counts as 0 where |g_ij| <= tolerance s_i s_j. Where all but the diagonal do,
+ * J_t = I and the word of the block (words: u32, 1 x count) is 0; else that is 1, and all get 16 times smaller than
+ * they must, as far as rounding and 30 sweeps allow.
+ *   PRINCIPAL  s = 1, floor is not used; every column of J_t keeps its place (all angles are at most pi/4).
+ *   GRAM       s_i = max(sqrt(g_ii), floor); where the word is 1 the diagonal falls.
+ * All is computed in float64 or df32. A block with NaN or Inf: J_t = NaN, word 1. */
+TSR_API int32_t tsr_jacobi(uint32_t ctx, uint32_t form, const uint32_t *G, const uint32_t *J, const uint32_t *words,
+                           double tolerance, double floor, const uint32_t *options);
+/* apply: A is cut into blocks of w = k/2 columns (GRAM, COLUMNS), rows (ROWS) or both (PRINCIPAL, A square), numbered
+ * from 0; pairs (u32, 3 x count) gives small block t two of them, p = pairs(0,t) and q = pairs(1,t). X are the columns
+ * (ROWS: rows) of p, then of q.
+ *   PRINCIPAL  B_t = (S + S')/2, S the rows and columns of p and q       COLUMNS  X = X B_t in place
+ *   GRAM       B_t = X'X, sums in float64 or df32                        ROWS     X = B_t' X in place
+ * The first two write B (f32 or f64), where a number that is no block of A counts as a block of zeros. The other two
+ * read B (f32); where pairs(2,t) is 0, or a number is no block of A, they do nothing. There a block of A may occur in
+ * one pair only, and once, or else its contents are undefined. */
+TSR_API int32_t tsr_apply(uint32_t ctx, uint32_t form, const uint32_t *A, const uint32_t *pairs, const uint32_t *B,
+                          const uint32_t *options);
 /* S (f32, 1 x cols) = max |a_ij| of each column, NaN counted as Inf. info (u32, 1x2) = row, column (from 1) of the
  * first NaN or Inf in row-major order, 0 0 where there is none. A may be transposed. */
 TSR_API int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info,

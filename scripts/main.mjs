@@ -10,8 +10,10 @@ const commands = {
   info: ["src/cli.ts", "info"],
   test: ["scripts/check.ts"],
   bench: ["bench/run.ts"],
+  accuracy: ["bench/accuracy.ts"],
   dist: ["scripts/dist.ts"],
   build: undefined,
+  "build:darwin": ["scripts/darwin.ts"],
 };
 
 const [name, ...rest] = process.argv.slice(2);

@@ -3,6 +3,7 @@
 import { colstat, empty64, geadd, gemm, infoWords, scale, trsm, tuned } from "./blas.ts";
 import { type Algorithm, progress, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
+import { changes, Pair, SETTLED, subtractProduct } from "./pair.ts";
 import { certifiedQr } from "./qr.ts";
 import { exponentOf } from "./small64.ts";
 
@@ -50,41 +51,6 @@ export interface Augmented {
   change: number;
 }
 
-/** A matrix of float64 numbers, also as the sum of two of float32. */
-export class Pair implements Disposable {
-  readonly whole: Matrix;
-  readonly high: Matrix;
-  readonly low: Matrix;
-  readonly #rest: Matrix;
-
-  constructor(m: number, k: number, like: Matrix) {
-    this.whole = empty64(m, k, like.device);
-    this.high = Matrix.empty(m, k, like.device);
-    this.low = Matrix.empty(m, k, like.device);
-    this.#rest = empty64(m, k, like.device);
-  }
-
-  /** whole += A, or = A; then both parts. */
-  add(A: Matrix, first: boolean): void {
-    geadd(1, A, first ? 0 : 1, this.whole);
-    geadd(1, this.whole, 0, this.high);
-    geadd(1, this.whole, 0, this.#rest);
-    geadd(-1, this.high, 1, this.#rest);
-    geadd(1, this.#rest, 0, this.low);
-  }
-
-  [Symbol.dispose](): void {
-    for (const M of [this.whole, this.high, this.low, this.#rest]) M[Symbol.dispose]();
-  }
-}
-
-/** C -= (M + low) X in float64. */
-export function subtractProduct(M: Matrix, low: Matrix | undefined, X: Pair, C: Matrix): void {
-  gemm(-1, M, X.high, 1, C);
-  gemm(-1, M, X.low, 1, C);
-  if (low) gemm(-1, low, X.high, 1, C);
-}
-
 /** Solves r + N z = F, Nᵀ r = G for k columns; F (m x k) and G (n x k) are float64; `wanted` is what must settle. */
 export function* solveAugmented(
   tall: Tall,
@@ -129,23 +95,8 @@ export function* solveAugmented(
     }
     yield settled();
     const before = change;
-    change = wanted === "z" ? worstRatio(d, z.whole) : worstRatio(f, r.whole);
+    change = (wanted === "z" ? changes(d, z.whole) : changes(f, r.whole)).reduce((x, y) => Math.max(x, y), 0);
     if (change <= SETTLED || !(change <= before / 2)) break;
   }
   return { r: r.whole.hostAs(Float64Array).slice(), z: z.whole.hostAs(Float64Array).slice(), change };
-}
-
-/** Corrections this small are rounding of the pairs. */
-const SETTLED = 2 ** -47;
-
-/** The largest quotient of the lengths of two columns. */
-function worstRatio(part: Matrix, whole: Matrix): number {
-  const k = part.shape[1];
-  const [p, w] = [part.host().subarray(0, part.shape[0] * k), whole.hostAs(Float64Array)];
-  const sums = new Float64Array(2 * k);
-  for (let i = 0; i < p.length; i++) {
-    sums[i % k]! += p[i]! ** 2;
-    sums[k + i % k]! += w[i]! ** 2;
-  }
-  return sums.subarray(0, k).reduce((worst, x, j) => x === 0 ? worst : Math.max(worst, Math.sqrt(x / sums[k + j]!)), 0);
 }

@@ -96,7 +96,11 @@ export function* rangeFinderJob(call: Call, a: MatrixLike, o: RangeOptions): Alg
   const A = call.matrix(a);
   const [m, n] = A.shape;
   const p = Math.min(m, n);
-  const [k, eps] = "k" in o ? [o.k, Infinity] : [Math.min(p, STEP), o.eps];
+  const wanted: { k?: number; eps?: number } = o;
+  if ((wanted.k === undefined) === (wanted.eps === undefined)) {
+    throw new ArgumentError(`rangeFinder: k is ${wanted.k} and eps is ${wanted.eps}; give one of them`);
+  }
+  const { k = Math.min(p, STEP), eps = Infinity } = wanted;
   if (!Number.isInteger(k) || k < 0 || k > p) {
     throw new ArgumentError(`rangeFinder: k is ${k}; a ${m}x${n} matrix has a range for k from 0 to ${p}`);
   }
@@ -107,7 +111,7 @@ export function* rangeFinderJob(call: Call, a: MatrixLike, o: RangeOptions): Alg
   for (let columns = k;; columns = Math.min(p, columns + STEP)) {
     q = yield* extended(A, q, columns);
     const error = norm === 0 ? 0 : (yield* leftOver(A, q)) / norm;
-    if (columns === p || "k" in o || error <= eps) return { q, error };
+    if (columns === p || wanted.k !== undefined || error <= eps) return { q, error };
   }
 }
 

@@ -4,6 +4,7 @@
 import { bdsdc, geadd, gemm, scale, tuned } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
+import { arranged, descending } from "./order.ts";
 import { polish } from "./polish.ts";
 import { certifiedQr } from "./qr.ts";
 import { applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
@@ -117,16 +118,8 @@ function* ordered(A: Matrix, U: Matrix, s: Float64Array, V: Matrix): Algorithm<D
   const first = s.reduce((a, b) => Math.max(a, b), 0);
   const isFlat = s.reduce((a, b) => a + b * b, 0) > FLAT * FLAT * n * first * first;
   const values = isFlat ? yield* rayleigh(A, U, V) : s;
-  const order = Array.from(values, (_, i) => i).sort((i, j) => values[j]! - values[i]!);
-  if (order.every((from, to) => from === to)) return { U, s: values, V };
-  const [P, W] = [U, V].map((M) => {
-    const N = Matrix.empty(M.shape[0], n, M.device);
-    order.forEach((from, to) => geadd(1, M.cols(from, from + 1), 0, N.cols(to, to + 1)));
-    return N;
-  }) as [Matrix, Matrix];
-  yield settled();
-  for (const M of [U, V]) M[Symbol.dispose]();
-  return { U: P, s: values.map((_, i) => values[order[i]!]!), V: W };
+  const { values: sorted, matrices } = yield* arranged(values, [U, V], descending(values));
+  return { U: matrices[0]!, s: sorted, V: matrices[1]! };
 }
 
 /** uᵀ A v of each pair, in float64. */

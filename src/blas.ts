@@ -33,6 +33,8 @@ const scalings: Record<Scaling, number> = {
 };
 export type Direction = "forward" | "backward";
 const directions: Record<Direction, number> = { forward: abi.TSR_FORWARD, backward: abi.TSR_BACKWARD };
+export type Form = "principal" | "gram";
+const forms = { principal: abi.TSR_PRINCIPAL, gram: abi.TSR_GRAM, columns: abi.TSR_COLUMNS, rows: abi.TSR_ROWS };
 export type Distribution = "uniform" | "normal";
 const distributions: Record<Distribution, number> = { uniform: abi.TSR_UNIFORM, normal: abi.TSR_NORMAL };
 const words = new Uint32Array(abi.TSR_OPTION_WORDS);
@@ -212,6 +214,39 @@ export function stedc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
 export function bdsdc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
   const [de, z] = [DE.descriptor(), Z.descriptor()];
   encode("bdsdc", [DE, Z], sizeOf(DE, 0, 0), o, ({ native }) => (c, w) => native.tsr_bdsdc(c, de, z, w));
+}
+
+/** Orthogonal J_t that make the symmetric blocks G_t diagonal; both lie one below the other, of order k <= 64. An
+ * element counts as 0 up to tolerance s_i s_j, s = 1 (principal) or max(√g_ii, floor) (gram: the diagonal falls);
+ * words (infoWords(1, count)): 0 where that is all of them and J_t = I. */
+export function jacobi(
+  form: Form,
+  G: Matrix,
+  J: Matrix,
+  words: Matrix,
+  tolerance: number,
+  floor: number,
+  o: OperationOptions = {},
+): void {
+  const [g, j, w, f] = [G.descriptor(), J.descriptor(), words.descriptor(), forms[form]];
+  const call = ({ native }: Device): Call => (c, p) => native.tsr_jacobi(c, f, g, j, w, tolerance, floor, p);
+  encode("jacobi", [G, J], sizeOf(G, 0, 0), o, call);
+}
+
+/** For each pair of blocks of A, half as wide as the small blocks B_t of B: principal, their submatrix of a symmetric A
+ * to B_t; gram, XᵀX to B_t; columns, X = X B_t; rows, X = B_tᵀ X. pairs (infoWords(3, count)) = first block, second
+ * block, and 0 where columns and rows leave the pair alone. */
+export function apply(
+  form: Form | "columns" | "rows",
+  A: Matrix,
+  pairs: Matrix,
+  B: Matrix,
+  o: OperationOptions = {},
+): void {
+  const [a, p, b] = [A.descriptor(), pairs.descriptor(), B.descriptor()];
+  const k = B.shape[1], lines = form === "rows" ? A.shape[1] : A.shape[0];
+  const size = sizeOf(A, k, form === "principal" ? 0 : 2 * lines * k * B.shape[0]);
+  encode("apply", [A, B], size, o, ({ native }) => (c, w) => native.tsr_apply(c, forms[form], a, p, b, w));
 }
 
 /** S = the largest absolute value of each column; info = row, column (from 1) of the first NaN or Inf, or 0 0. */

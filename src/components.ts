@@ -1,6 +1,6 @@
-// Principal components: eigenvectors of the covariance, gathered in float64 from rows shifted by the mean of the first
-// block, or singular triplets of the centred matrix.
-import { empty64, geadd, gemm, laset, scale, syrk } from "./blas.ts";
+// Principal components: eigenvectors of the covariance, gathered in float64 block by block of rows, or singular
+// triplets of the centred matrix.
+import { empty64, geadd, gemm, scale, syrk } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { eighJob } from "./eigh.ts";
@@ -40,12 +40,13 @@ export interface Model {
   readonly whiten: boolean;
 }
 
-/** Sums over the rows seen so far, each row less the shift: their number, total, and lower triangle of the products. */
+/** Sums over rows: their number, the mean of each column (0 where it is not subtracted), and the lower triangle of the
+ * products of the rows less that. */
 export interface Gathered {
-  rows: number;
-  readonly shift: Float32Array;
-  readonly total: Matrix;
-  readonly products: Matrix;
+  readonly rows: number;
+  readonly mean: Float64Array;
+  readonly products: Float64Array;
+  readonly device: Matrix["device"];
 }
 
 /** Eigenproblems up to this order are solved on the host in float64. */
@@ -114,40 +115,43 @@ function less(X: Matrix, mean: Float64Array): Matrix {
   return Y;
 }
 
-/** Adds rows to what was gathered; nothing is kept of them. */
-export function* gather(
-  state: { gathered: Gathered | undefined; lost: boolean },
-  X: Matrix,
-  o: PcaOptions,
-): Algorithm<void> {
+/** The sums over rows, of which nothing is kept: products of the rows less their mean rounded to float32, made those of
+ * the rows less their mean. */
+export function* gather(X: Matrix, o: PcaOptions, op: string): Algorithm<Gathered> {
   const [m, n] = X.shape;
-  const seen = state.gathered;
-  if (seen && seen.shift.length !== n) {
-    throw new ShapeError(`Pca.push: rows of ${n} numbers after rows of ${seen.shift.length}`);
-  }
-  yield* isFinite(X, "Pca.push", "rows", o.checkFinite);
-  if (m === 0) return;
-  const shift = o.center === false ? new Float32Array(n) : Float32Array.from(yield* means(X));
-  // From here on to the end nothing pauses, so that blocks pushed at once do not mix.
-  const gathered = state.gathered ??= { rows: 0, shift, total: zeros(1, n, X), products: zeros(n, n, X) };
-  using Y = less(X, Float64Array.from(gathered.shift));
+  yield* isFinite(X, op, "rows", o.checkFinite);
+  const centred = o.center !== false && m > 0;
+  const shift = centred ? (yield* means(X)).map(Math.fround) : new Float64Array(n);
+  using Y = centred ? less(X, shift) : X.share();
   using E = ones(m, X);
-  let done = false;
-  try {
-    gemm(1, E.T, Y, 1, gathered.total);
-    syrk("lower", 1, Y.T, 1, gathered.products);
-    gathered.rows += m;
-    yield settled();
-    done = true;
-  } finally {
-    state.lost ||= !done;
-  }
+  using total = empty64(1, n, X.device);
+  using squares = empty64(n, n, X.device);
+  gemm(1, E.T, Y, 0, total);
+  syrk("lower", 1, Y.T, 0, squares);
+  yield settled();
+  const products = squares.hostAs(Float64Array).slice();
+  if (!centred) return { rows: m, mean: shift, products, device: X.device };
+  const offset = total.hostAs(Float64Array).map((x) => x / m);
+  addSquare(products, offset, -m);
+  return { rows: m, mean: offset.map((x, j) => x + shift[j]!), products, device: X.device };
 }
 
-function zeros(m: number, n: number, like: Matrix): Matrix {
-  const Z = empty64(m, n, like.device);
-  laset("full", 0, 0, Z);
-  return Z;
+/** The sums over both (Chan, Golub & LeVeque 1983); those of a are used up. */
+export function merged(a: Gathered, b: Gathered, op: string): Gathered {
+  const n = a.mean.length;
+  if (b.mean.length !== n) throw new ShapeError(`${op}: rows of ${b.mean.length} numbers after rows of ${n}`);
+  const rows = a.rows + b.rows;
+  const { products, device } = a;
+  const apart = b.mean.map((x, j) => x - a.mean[j]!);
+  for (let i = 0; i < products.length; i++) products[i]! += b.products[i]!;
+  addSquare(products, apart, a.rows * b.rows / rows);
+  return { rows, mean: a.mean.map((x, j) => x + apart[j]! * b.rows / rows), products, device };
+}
+
+/** C += weight v vᵀ on the lower triangle. */
+function addSquare(c: Float64Array, v: Float64Array, weight: number): void {
+  const n = v.length;
+  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) c[i * n + j]! += weight * v[i]! * v[j]!;
 }
 
 /** Covariance of a fit: lower triangle in float64, with the means and the divisors. */
@@ -157,19 +161,9 @@ interface Covariance {
   readonly scales: Float64Array | undefined;
 }
 
-/** From the sums of shifted rows; they must have been computed. */
-function covariance({ rows, shift, total, products }: Gathered, o: PcaOptions): Covariance {
-  const n = shift.length;
-  const offset = total.hostAs(Float64Array).map((x) => x / rows);
-  const c = products.hostAs(Float64Array).slice();
-  const centred = o.center !== false;
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      const product = c[i * n + j]! - (centred ? rows * offset[i]! * offset[j]! : 0);
-      c[i * n + j] = product / Math.max(1, rows - 1);
-    }
-  }
-  const mean = centred ? offset.map((x, j) => x + shift[j]!) : new Float64Array(n);
+function covariance({ rows, mean, products }: Gathered, o: PcaOptions): Covariance {
+  const n = mean.length;
+  const c = products.map((x) => x / Math.max(1, rows - 1));
   if (!o.scale) return { c, mean, scales: undefined };
   const scales = Float64Array.from({ length: n }, (_, i) => Math.sqrt(Math.max(0, c[i * n + i]!)) || 1);
   for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) c[i * n + j]! /= scales[i]! * scales[j]!;
@@ -207,14 +201,13 @@ function model(
 
 /** Components from what was gathered. */
 export function* fromCovariance(call: Call, gathered: Gathered, o: PcaOptions, op: string): Algorithm<Model> {
-  const { rows, shift, products: { device } } = gathered;
-  const n = shift.length;
+  const { rows, device } = gathered;
+  const n = gathered.mean.length;
   checkCount(o, rows, n, op);
-  yield settled();
   const { c, mean, scales } = covariance(gathered, o);
   let total = 0;
   for (let i = 0; i < n; i++) total += Math.max(0, c[i * n + i]!);
-  if (Number.isNaN(total)) return lost(gathered.products, n, o);
+  if (Number.isNaN(total)) return lost(device, n, o);
   const most = Math.min(rows, n);
   const { values, vectors }: Pairs = n <= SMALL ? symmetricEigen(n, c) : yield* eigenpairs(call, n, c);
   const variances = values.map((x) => Math.max(0, x));
@@ -254,12 +247,14 @@ export function* fixComponents(components: Matrix): Algorithm<void> {
 }
 
 /** The model for rows that are not finite. */
-function lost(like: Matrix, n: number, o: PcaOptions): Model {
+function lost(device: Matrix["device"], n: number, o: PcaOptions): Model {
   const k = o.k ?? 0;
+  const components = Matrix.hosted(k, n, device);
+  components.host().fill(NaN);
   const nan = new Float32Array(k).fill(NaN);
   const mean = new Float64Array(n).fill(NaN);
   return {
-    components: notANumber(k, n, like),
+    components,
     mean,
     scales: undefined,
     singularValues: nan,
@@ -366,7 +361,7 @@ export function* pcaJob(call: Call, x: MatrixLike, o: PcaOptions): Algorithm<{ f
   const [m, n] = X.shape;
   checkCount(o, m, n, "pca");
   if (!(yield* isFinite(X, "pca", "x", o.checkFinite))) {
-    const fit = lost(X, n, o);
+    const fit = lost(X.device, n, o);
     return { fit, scores: notANumber(m, fit.components.shape[0], X) };
   }
   const { method = "auto" } = o;
@@ -382,7 +377,5 @@ export function* pcaJob(call: Call, x: MatrixLike, o: PcaOptions): Algorithm<{ f
 }
 
 function* fromRows(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
-  const state = { gathered: undefined, lost: false };
-  yield* gather(state, X, o);
-  return yield* fromCovariance(call, state.gathered!, o, "pca");
+  return yield* fromCovariance(call, yield* gather(X, o, "pca"), o, "pca");
 }

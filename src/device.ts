@@ -21,10 +21,12 @@ interface Facts {
   readonly emulated: boolean;
 }
 
-const isaOf: Readonly<Record<string, number>> = {
-  "cpu": abi.TSR_ISA_BEST,
-  "cpu:portable": abi.TSR_ISA_PORTABLE,
-  "cpu:avx2": abi.TSR_ISA_AVX2,
+/** The devices by name: what tsr_open is asked for. */
+const devices: Readonly<Record<string, readonly [device: number, isa: number]>> = {
+  "metal": [abi.TSR_DEVICE_METAL, abi.TSR_ISA_BEST],
+  "cpu": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_BEST],
+  "cpu:portable": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_PORTABLE],
+  "cpu:avx2": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_AVX2],
 };
 
 const texts = new TextDecoder();
@@ -41,6 +43,8 @@ export class Device implements Disposable, Host {
   /** Path of the library file. */
   readonly library: string;
   readonly facts: Facts;
+  /** Why no better device was opened, where none was asked for by name. */
+  readonly passedOver: string | undefined;
   readonly native: Native;
   readonly memory: Memory;
   /** Operations encoded since open: the number of the last one, as tsr_trace counts. */
@@ -54,19 +58,20 @@ export class Device implements Disposable, Host {
   #flight: { ticket: number; pieces: Piece[] }[] = [];
   readonly #out = new Uint32Array(2);
 
-  constructor(name: string, native: Native, library: string, threads: number) {
-    const isa = isaOf[name];
-    if (isa === undefined) {
-      const known = Object.keys(isaOf).join(", ");
+  constructor(name: string, native: Native, library: string, threads: number, passedOver?: string) {
+    const asked = devices[name];
+    if (asked === undefined) {
+      const known = Object.keys(devices).join(", ");
       throw new ArgumentError(`open: there is no device "${name}"; known devices are ${known}`);
     }
     this.name = name;
+    this.passedOver = passedOver;
     this.native = native;
     this.library = library;
     const config = new Uint32Array(abi.TSR_CONFIG_WORDS);
     config[abi.TSR_CONFIG_ABI] = abi.TSR_ABI;
-    config[abi.TSR_CONFIG_DEVICE] = abi.TSR_DEVICE_CPU;
-    config[abi.TSR_CONFIG_ISA] = isa;
+    config[abi.TSR_CONFIG_DEVICE] = asked[0];
+    config[abi.TSR_CONFIG_ISA] = asked[1];
     config[abi.TSR_CONFIG_THREADS] = threads;
     const status = native.tsr_open(config, this.#out);
     this.#context = status === abi.TSR_OK ? this.#out[0]! : 0;
@@ -229,7 +234,8 @@ export class Device implements Disposable, Host {
 // ---- opening ----
 
 export interface OpenOptions {
-  /** "cpu" (the default), "cpu:avx2", "cpu:portable". */
+  /** "metal", "cpu", "cpu:avx2", "cpu:portable"; default: TSR_DEVICE, then metal where the library can open it, then
+   * cpu. */
   device?: string;
   /** Path of the native library; default: TSR_LIB, then the one of this package. */
   library?: string;
@@ -241,10 +247,23 @@ export interface OpenOptions {
 export function open(options: OpenOptions = {}): Device {
   const threads = threadCount(options.threads ?? read("TSR_THREADS"));
   const { native, path } = load(candidates(options.library ?? read("TSR_LIB")));
-  const device = new Device(options.device ?? read("TSR_DEVICE") ?? "cpu", native, path, threads);
-  const { name, facts } = device;
-  if (debugLevel() >= 1) debugLine(`opened ${name}: ${facts.isa}, ${facts.threads} threads, ${path}`);
+  const asked = options.device ?? read("TSR_DEVICE");
+  const device = asked === undefined ? openBest(native, path, threads) : new Device(asked, native, path, threads);
+  const { name, facts, passedOver } = device;
+  if (debugLevel() >= 1) {
+    debugLine(`opened ${name}: ${facts.isa}, ${facts.threads} threads, ${path}${passedOver ? `; ${passedOver}` : ""}`);
+  }
   return device;
+}
+
+/** Metal where it opens, else the CPU, which then tells why. */
+function openBest(native: Native, path: string, threads: number): Device {
+  try {
+    return new Device("metal", native, path, threads);
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    return new Device("cpu", native, path, threads, `metal was passed over: ${error.message}`);
+  }
 }
 
 function threadCount(value: number | string | undefined): number {

@@ -5,7 +5,9 @@ import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
 import { lowerTriangle, requireSquare } from "./cholesky.ts";
 import { ArgumentError, OverflowError } from "./errors.ts";
+import { jacobiVectors } from "./jacobi.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
+import { arranged, ascending } from "./order.ts";
 import { polish } from "./polish.ts";
 import { type ProofOptions, type Proven, proveEigh } from "./proof.ts";
 import { applyReflectors, tridiagonalize } from "./reduce.ts";
@@ -13,12 +15,12 @@ import { fixSigns } from "./signs.ts";
 import { exponentOf } from "./small64.ts";
 
 export interface EighOptions extends RunOptions, ProofOptions {
-  /** tridiagonal (default): reduction and divide and conquer. */
+  /** tridiagonal (default): reduction and divide and conquer; jacobi: block Jacobi, slower. */
   method?: "auto" | "tridiagonal" | "jacobi" | "lapack";
 }
 
 /** Eigenvalues ascending, vectors as columns, the first entry of each within 2^-10 of its largest positive. */
-export type Eigh = { values: Float32Array; vectors: Matrix } & Proven;
+export type Eigh = { values: Float32Array; vectors: Matrix; converged: boolean } & Proven;
 
 /** Where the values are this flat, ‖λ‖ > FLAT √n max|λ|, the reduction costs them a few digits: they are taken again.
  * */
@@ -67,6 +69,13 @@ function* decompose(S: Matrix, vectors: boolean): Algorithm<{ values: Float64Arr
   return yield* sorted(yield* rayleigh(F, V), V);
 }
 
+/** The same by Jacobi's method. */
+function* rotate(S: Matrix): Algorithm<{ values: Float64Array; V: Matrix; converged: boolean }> {
+  using F = mirrored(S);
+  const { V, converged } = yield* jacobiVectors(F);
+  return { ...(yield* sorted(yield* rayleigh(F, V), V)), converged };
+}
+
 function flat(values: Float64Array): boolean {
   const max = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
   const squares = values.reduce((a, b) => a + b * b, 0);
@@ -75,31 +84,28 @@ function flat(values: Float64Array): boolean {
 
 /** Values in ascending order with their columns. */
 function* sorted(values: Float64Array, V: Matrix): Algorithm<{ values: Float64Array; V: Matrix }> {
-  const n = values.length;
-  const order = Array.from(values, (_, i) => i).sort((i, j) => values[i]! - values[j]!);
-  if (order.every((from, to) => from === to)) return { values, V };
-  const W = Matrix.empty(n, n, V.device);
-  order.forEach((from, to) => geadd(1, V.cols(from, from + 1), 0, W.cols(to, to + 1)));
-  yield settled();
-  V[Symbol.dispose]();
-  return { values: values.map((_, i) => values[order[i]!]!), V: W };
+  const { values: inOrder, matrices } = yield* arranged(values, [V], ascending(values));
+  return { values: inOrder, V: matrices[0]! };
 }
 
 function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: boolean): Algorithm<Partial<Eigh>> {
   const { method = "auto" } = o;
-  if (method !== "auto" && method !== "tridiagonal") {
-    throw new ArgumentError(`${op}: method "${method}" is not offered here; methods are auto, tridiagonal`);
+  if (method !== "auto" && method !== "tridiagonal" && method !== "jacobi") {
+    throw new ArgumentError(`${op}: method "${method}" is not offered here; methods are auto, tridiagonal, jacobi`);
   }
   const A = call.matrix(a);
   const n = requireSquare(A, op);
   using S = lowerTriangle(A);
   const { max, nonFinite } = yield* statistics(S);
   if (!accepted(S, nonFinite, op, "the lower triangle of A", o.checkFinite)) {
-    return { values: new Float32Array(n).fill(NaN), vectors: notANumber(n, n, A) };
+    return { values: new Float32Array(n).fill(NaN), vectors: notANumber(n, n, A), converged: false };
   }
   using s = Matrix.from([max], [1, 1], { device: A.device });
   scale("normalize", S, s);
-  const { values: scaled, V } = yield* decompose(S, vectors);
+  const byJacobi = method === "jacobi" && n > 0;
+  const { values: scaled, V, converged } = byJacobi
+    ? yield* rotate(S)
+    : { ...(yield* decompose(S, vectors)), converged: true };
   const back = 2 ** exponentOf(max);
   const values = Float32Array.from(scaled, (x) => x * back);
   if (!values.every(Number.isFinite)) {
@@ -107,9 +113,9 @@ function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: 
   }
   if (!V) return { values };
   yield* fixSigns(V, []);
-  if (!o.proof) return { values, vectors: V };
+  if (!o.proof) return { values, vectors: V, converged };
   using F = mirrored(S);
-  return { values, vectors: V, proof: yield* proveEigh(F, scaled, V) };
+  return { values, vectors: V, converged, proof: yield* proveEigh(F, scaled, V) };
 }
 
 /** The public eigh: options, checks, proof. */

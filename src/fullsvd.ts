@@ -4,6 +4,7 @@ import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { decompose, valuesOnly } from "./bidiagonal.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
 import { ArgumentError, OverflowError } from "./errors.ts";
+import { jacobiSvd } from "./jacobi.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveFullSvd } from "./proof.ts";
 import { completed } from "./complete.ts";
@@ -14,7 +15,7 @@ export interface FullSvdOptions extends RunOptions, ProofOptions {
   k?: undefined;
   /** reduced (default): U is m x p, Vᵀ p x n, p = min(m, n); complete: both are square. */
   mode?: "reduced" | "complete";
-  /** bidiagonal (default): reduction and divide and conquer. */
+  /** bidiagonal (default): reduction and divide and conquer; jacobi: block Jacobi, slower. */
   method?: "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
 }
 
@@ -48,17 +49,25 @@ export function* fullSvdJob(call: Call, a: MatrixLike, o: FullSvdOptions): Algor
   if (mode !== "reduced" && mode !== "complete") {
     throw new ArgumentError(`svd: there is no mode "${mode}"; modes are reduced, complete`);
   }
-  if (method !== "auto" && method !== "bidiagonal") {
-    throw new ArgumentError(`svd: method "${method}" is not offered here; without k, methods are auto, bidiagonal`);
+  if (method !== "auto" && method !== "bidiagonal" && method !== "jacobi") {
+    throw new ArgumentError(
+      `svd: method "${method}" is not offered here; without k, methods are auto, bidiagonal, jacobi`,
+    );
   }
   const A = call.matrix(a);
-  const result = yield* decomposed(A, mode === "complete", "svd", o.checkFinite);
+  const result = yield* decomposed(A, mode === "complete", "svd", o.checkFinite, method === "jacobi");
   if (!o.proof || !result.converged) return result;
   return { ...result, proof: yield* proveFullSvd(A, result.u, result.s, result.vt) };
 }
 
 /** All singular triplets; op is named in errors. */
-export function* decomposed(A: Matrix, complete: boolean, op: string, check: boolean | undefined): Algorithm<Svd> {
+export function* decomposed(
+  A: Matrix,
+  complete: boolean,
+  op: string,
+  check: boolean | undefined,
+  byJacobi = false,
+): Algorithm<Svd> {
   const [m, n] = A.shape;
   const p = Math.min(m, n);
   const [rows, cols] = complete ? [m, n] : [p, p];
@@ -69,7 +78,11 @@ export function* decomposed(A: Matrix, complete: boolean, op: string, check: boo
   }
   const { N, back } = normalized(A, max);
   using scaled = N;
-  const { U: long, s, V: short } = p === 0 ? empty(N) : yield* decompose(scaled);
+  const { U: long, s, V: short, converged } = p === 0
+    ? empty(N)
+    : byJacobi
+    ? yield* jacobiSvd(scaled)
+    : { ...(yield* decompose(scaled)), converged: true };
   const [U, V] = m < n ? [short, long] : [long, short];
   yield* fixSigns(U, [V]);
   const u = yield* completed(U, rows);
@@ -77,12 +90,12 @@ export function* decomposed(A: Matrix, complete: boolean, op: string, check: boo
   const vt = Matrix.empty(cols, n, A.device);
   geadd(1, right.T, 0, vt);
   yield settled();
-  return { u, s: restored(s, back, op), vt, converged: true };
+  return { u, s: restored(s, back, op), vt, converged };
 }
 
-function empty(N: Matrix): { U: Matrix; s: Float64Array; V: Matrix } {
+function empty(N: Matrix): { U: Matrix; s: Float64Array; V: Matrix; converged: boolean } {
   const [m, n] = N.shape;
-  return { U: Matrix.empty(m, 0, N.device), s: new Float64Array(0), V: Matrix.empty(n, 0, N.device) };
+  return { U: Matrix.empty(m, 0, N.device), s: new Float64Array(0), V: Matrix.empty(n, 0, N.device), converged: true };
 }
 
 /** The singular values of a finite matrix, descending. */

@@ -59,7 +59,7 @@ export type { AddOptions, CondOptions, Eigh, EighOptions, FullSvdOptions, Lu, Lu
 export type { RandomOrthogonalOptions, RangeOptions, SignedLog, Svd };
 export type { LeastSquares, LstsqOptions };
 export { norm2, sum2 } from "./norm.ts";
-export { Pca, pca, pcaSync, type PcaStream } from "./pca.ts";
+export { Pca, pca, pcaSync, type PcaStream, type PushOptions } from "./pca.ts";
 export type { PcaOptions } from "./components.ts";
 
 /** C = alpha A B + beta C by BLAS gemm; 2 m n k operations. Throws ShapeError where the inner sizes differ. NaN and Inf
@@ -366,16 +366,17 @@ export function rangeFinderSync(a: MatrixLike, options: RangeOptions): { q: Matr
 
 /** The norm of a matrix (1, 2, "fro", "nuc", Infinity) or of a vector (any p). Default: Frobenius, or 2. */
 export function norm(a: MatrixLike | VectorLike, p: NormOrder = "fro", options: RunOptions = {}): Promise<number> {
-  if (isVector(a)) return Promise.try(vectorNorm, a, p);
+  if (isVector(a)) return Promise.try(vectorNorm, a, p, options);
   return runAsync("norm", [a], options, (call) => normJob(call, a, p, options));
 }
 /** The blocking form of norm. */
 export function normSync(a: MatrixLike | VectorLike, p: NormOrder = "fro", options: RunOptions = {}): number {
-  return isVector(a) ? vectorNorm(a, p) : runSync("norm", [a], options, (call) => normJob(call, a, p, options));
+  if (isVector(a)) return vectorNorm(a, p, options);
+  return runSync("norm", [a], options, (call) => normJob(call, a, p, options));
 }
 
 /** What is in use: version, library, device, instruction set, threads, engines, and the dispatch table in force. */
 export function info(): Record<string, unknown> {
-  const { name, library, facts } = defaultDevice();
-  return { version, name, library, ...facts, table: effective() };
+  const { name, library, facts, passedOver } = defaultDevice();
+  return { version, name, library, ...facts, ...(passedOver && { passedOver }), table: effective() };
 }

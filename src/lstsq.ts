@@ -1,13 +1,14 @@
 // Least squares: certified QR with corrections by the augmented system; the shortest solution from singular values
 // where columns depend on each other. Small problems run on the host in float64.
 import { decompose, valuesOnly } from "./bidiagonal.ts";
-import { factorTall, Pair, solveAugmented, subtractProduct, type Tall } from "./augmented.ts";
+import { factorTall, solveAugmented, type Tall } from "./augmented.ts";
 import { empty64, geadd, gemm, laset, resid, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
-import { type VectorLike, wideFrom } from "./input.ts";
+import type { VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
+import { beyond, columnExponents, isSingle, Pair, subtractProduct, wide } from "./pair.ts";
 import { type ProofOptions, prove, type Proven, relative, squaredColumns, u } from "./proof.ts";
 import { leastSquares64 } from "./lstsq64.ts";
 import { countAbove, exponentOf, triangleSvd, triangleValues64, unitColumns } from "./small64.ts";
@@ -74,7 +75,7 @@ interface Answer {
 /** The public lstsq for a matrix of right-hand sides. */
 export function* lstsqJob(call: Call, a: MatrixLike, b: MatrixLike, o: LstsqOptions): Algorithm<LeastSquares<Matrix>> {
   const [A, B] = [call.matrix(a), call.matrix(b)];
-  return yield* solution({ A, B, a: needed(a, A, o), b: wide(b, B), single: isSingle(a), options: o });
+  return yield* solution({ A, B, a: needed(a, A, o), b: wide(b, B, "lstsq"), single: isSingle(a), options: o });
 }
 
 /** The public lstsq for one right-hand side. */
@@ -91,20 +92,10 @@ export function* lstsqVectorJob(
   return { ...result, x: X.readBlock(0, X.shape[0], 0, 1) };
 }
 
-function isSingle(source: MatrixLike): boolean {
-  return source instanceof Matrix || "data" in source && source.data instanceof Float32Array;
-}
-
-/** The numbers in float64: as given, or those of the float32 matrix. */
-function wide(source: MatrixLike, M: Matrix): Float64Array {
-  const [m, n] = M.shape;
-  return source instanceof Matrix ? Float64Array.from(M.readBlock(0, m, 0, n)) : wideFrom(source, m, n, "lstsq");
-}
-
 /** The numbers of A in float64 where they count: on the host, and where refine has more than float32 to go by. */
 function needed(source: MatrixLike, A: Matrix, o: LstsqOptions): Float64Array | undefined {
   const [m, n] = A.shape;
-  return m * n <= HOST || (o.refine && !isSingle(source)) ? wide(source, A) : undefined;
+  return m * n <= HOST || (o.refine && !isSingle(source)) ? wide(source, A, "lstsq") : undefined;
 }
 
 function* solution(p: Problem): Algorithm<LeastSquares<Matrix>> {
@@ -163,7 +154,7 @@ function* onDevice(p: Problem): Algorithm<Answer> {
   const { A, options: o } = p;
   const [m, n] = A.shape;
   const cols = Math.min(m, n);
-  using low = p.a && beyond(A, p.a);
+  using low = p.a && beyond(A, p.a, 0);
   using tall = m >= n ? yield* factorTall(A, low, "lstsq") : yield* factorTall(A.T, low?.T, "lstsq");
   const r = Float64Array.from(tall.R.readBlock(0, cols, 0, cols), (x, i) => x * 2 ** tall.exponents[i % cols]!);
   const s = yield* triangleValues(cols, r, A);
@@ -172,14 +163,6 @@ function* onDevice(p: Problem): Algorithm<Answer> {
   const independent = rank === cols || o.rcond === undefined && s[0]! > 0 &&
       countAbove(yield* triangleValues(cols, unitColumns(cols, r), A), unit) === cols;
   return independent ? yield* corrected(p, tall, s) : yield* shortest(p, tall, r, s, rank);
-}
-
-/** What a has beyond float32. */
-function beyond(A: Matrix, a: Float64Array): Matrix {
-  const [m, n] = A.shape;
-  const low = Matrix.hosted(m, n, A.device);
-  low.host().set(a.map((x) => x - Math.fround(x)));
-  return low;
 }
 
 /** Singular values of a triangle. */
@@ -237,13 +220,6 @@ function* corrected({ A, b, options: o }: Problem, tall: Tall, s: Float64Array):
   const squares = new Float64Array(k);
   r.forEach((x, i) => squares[i % k]! += x * x);
   return { x, rank, s, change, lengths: Float32Array.from(squares, (x, c) => Math.sqrt(x) * 2 ** exponents[c]!) };
-}
-
-/** Powers of two just above the largest entry of each column. */
-function columnExponents(b: Float64Array, k: number): Int32Array {
-  const most = new Float64Array(k);
-  b.forEach((x, i) => most[i % k] = Math.max(most[i % k]!, Math.abs(x)));
-  return Int32Array.from(most, exponentOf);
 }
 
 /** Dependent columns: x = V diag(1/s) Uᵀ b over the values that count, twice corrected. */

@@ -3,7 +3,7 @@ import { gemm, scale } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, requireInRange, statistics } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
-import { ArgumentError, SingularError } from "./errors.ts";
+import { ArgumentError, NonFiniteError, SingularError } from "./errors.ts";
 import { decomposed, normalized, singularValues } from "./fullsvd.ts";
 import { realNumbers, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
@@ -44,8 +44,14 @@ function length(x: Float64Array): number {
 }
 
 /** The norm of a vector: p = Infinity, -Infinity, 0 (how many are not 0) or any other number. */
-export function vectorNorm(x: VectorLike, p: NormOrder): number {
+export function vectorNorm(x: VectorLike, p: NormOrder, o: RunOptions): number {
   const sizes = realNumbers(x, "norm").map(Math.abs);
+  const lost = sizes.findIndex((v) => !Number.isFinite(v));
+  if (lost >= 0 && o.checkFinite === false) return NaN;
+  if (lost >= 0) {
+    const hint = "clean the data, or pass checkFinite: false for a NaN result";
+    throw new NonFiniteError(`norm: the vector has ${x[lost]} at element ${lost}; ${hint}`, lost, 0);
+  }
   if (p === 2 || p === "fro") return length(sizes);
   if (typeof p !== "number" || Number.isNaN(p)) {
     throw new ArgumentError(`norm: a vector has no norm "${p}"; p is a number, Infinity or "fro"`);
@@ -54,7 +60,7 @@ export function vectorNorm(x: VectorLike, p: NormOrder): number {
   if (p === -Infinity) return sizes.reduce((a, b) => (a <= b ? a : b), Infinity);
   if (p === 0) return sizes.filter((v) => v !== 0).length;
   const max = sizes.reduce((a, b) => (a >= b ? a : b), 0);
-  return max === 0 || !Number.isFinite(max) ? max : max * sum2(sizes.map((v) => (v / max) ** p)) ** (1 / p);
+  return max === 0 ? 0 : max * sum2(sizes.map((v) => (v / max) ** p)) ** (1 / p);
 }
 
 /** The largest sum of absolute values in a column. */

@@ -7,12 +7,13 @@ import {
   gather,
   type Gathered,
   inverseTransformJob,
+  merged,
   type Model,
   pcaJob,
   type PcaOptions,
   transformJob,
 } from "./components.ts";
-import { ArgumentError, DeviceError } from "./errors.ts";
+import { ArgumentError } from "./errors.ts";
 import type { Matrix, MatrixLike } from "./matrix.ts";
 import { runAsync, runSync } from "./run.ts";
 
@@ -63,10 +64,12 @@ export class Pca {
   }
 }
 
+export type PushOptions = Pick<RunOptions, "signal">;
+
 /** Rows on their way into a Pca. */
 export class PcaStream {
   readonly #options: PcaOptions;
-  readonly #state: { gathered: Gathered | undefined; lost: boolean } = { gathered: undefined, lost: false };
+  #gathered: Gathered | undefined;
 
   /** Use Pca.streamed. */
   constructor(options: PcaOptions) {
@@ -77,48 +80,45 @@ export class PcaStream {
     this.#options = options;
   }
 
-  /** Adds rows. */
-  push(rows: MatrixLike): Promise<void> {
-    return runAsync("Pca.push", [rows], this.#placed(), (call) => this.#gather(call, rows));
+  /** Adds rows: all of them, or none where it fails or its signal (default: the stream's) is aborted. */
+  async push(rows: MatrixLike, options: PushOptions = {}): Promise<void> {
+    this.#add(await runAsync("Pca.push", [rows], this.#placed(options), (call) => this.#gather(call, rows)));
   }
   /** The blocking form of push. */
-  pushSync(rows: MatrixLike): void {
-    return runSync("Pca.push", [rows], this.#placed(), (call) => this.#gather(call, rows));
+  pushSync(rows: MatrixLike, options: PushOptions = {}): void {
+    this.#add(runSync("Pca.push", [rows], this.#placed(options), (call) => this.#gather(call, rows)));
   }
 
   /** The components of all rows so far; more may follow. */
   finish(): Promise<Pca> {
-    return runAsync("Pca.finish", [], this.#placed(), (call) => this.#fit(call));
+    return runAsync("Pca.finish", [], this.#placed({}), (call) => this.#fit(call));
   }
   /** The blocking form of finish. */
   finishSync(): Pca {
-    return runSync("Pca.finish", [], this.#placed(), (call) => this.#fit(call));
+    return runSync("Pca.finish", [], this.#placed({}), (call) => this.#fit(call));
   }
 
   /** Options of a call: after the first rows, on their device. */
-  #placed(): RunOptions {
-    const device = this.#state.gathered?.products.device;
-    return device ? { ...this.#options, device } : this.#options;
+  #placed(options: PushOptions): RunOptions {
+    const device = this.#gathered?.device;
+    return { ...this.#options, ...options, ...(device ? { device } : {}) };
   }
 
-  *#gather(call: Call, rows: MatrixLike): Algorithm<void> {
-    this.#requireWhole("Pca.push");
-    yield* gather(this.#state, call.matrix(rows), this.#options);
+  #gather(call: Call, rows: MatrixLike): Algorithm<Gathered> {
+    return gather(call.matrix(rows), this.#options, "Pca.push");
+  }
+
+  /** In one turn, so that rows pushed at once do not mix and an abort leaves all as it was. */
+  #add(part: Gathered): void {
+    if (part.rows > 0) this.#gathered = this.#gathered ? merged(this.#gathered, part, "Pca.push") : part;
   }
 
   *#fit(call: Call): Algorithm<Pca> {
-    this.#requireWhole("Pca.finish");
-    const { gathered } = this.#state;
+    const gathered = this.#gathered;
     if (!gathered) throw new ArgumentError("Pca.finish: no rows were pushed; push at least one");
     const fit = yield* fromCovariance(call, gathered, this.#options, "Pca.finish");
     yield* fixComponents(fit.components);
     return new Pca(fit);
-  }
-
-  #requireWhole(op: string): void {
-    if (this.#state.lost) {
-      throw new DeviceError(`${op}: an earlier push was aborted or failed midway, so the sums are lost; start again`);
-    }
   }
 }
 

@@ -1,26 +1,32 @@
 // Linear systems: Cholesky for positive definite matrices, LU for general ones (certified QR where its pivots grow too
-// much), triangular solves. The
-// backward error is measured in float64 and mended once where it misses its bound; the condition is estimated (Higham
-// 1988, LAPACK lacn2).
+// much), triangular solves. The backward error is measured in float64 and mended once where it misses its bound; the
+// condition is estimated (Higham 1988, LAPACK lacn2).
 import { geadd, gemm, resid, trsm } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
-import { isFinite, notANumber, requireInRange, statistics } from "./check.ts";
+import { accepted, isFinite, notANumber, requireInRange, statistics } from "./check.ts";
 import { factorPositive, lowerTriangle, requireSquare } from "./cholesky.ts";
 import { ArgumentError, ShapeError, SingularError } from "./errors.ts";
 import type { VectorLike } from "./input.ts";
 import { factorLu, solveLu, solveLuTransposed } from "./lu.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
+import { isSingle, wide } from "./pair.ts";
 import { type Proof, type ProofOptions, prove, type Proven, squaredColumns, sum, u } from "./proof.ts";
 import { certifiedQr } from "./qr.ts";
+import { refine, scaled, type Scaled } from "./refine.ts";
 
 export interface SolveOptions extends RunOptions, ProofOptions {
   /** What A is: general (default), positive definite (its lower triangle is read), lower or upper triangular. */
   assume?: "general" | "positive" | "lower" | "upper";
+  /** Correct x to nearly float64, from float64 input as it is, and return it as x64 too. */
+  refine?: boolean;
 }
 
-/** rcond estimates 1/(‖A‖₁‖A⁻¹‖₁); converged tells whether the backward error met its bound. */
+/** rcond estimates 1/(‖A‖₁‖A⁻¹‖₁); converged tells whether the backward error met its bound and, with refine, the
+ * corrections settled. */
 export interface Solution<X> extends Proven {
   x: X;
+  /** With refine: x in float64, row-major. */
+  x64?: Float64Array;
   rcond: number;
   converged: boolean;
 }
@@ -152,6 +158,9 @@ interface Solved {
   X: Matrix;
   rcond: number;
   error: number;
+  /** With refine. */
+  x64?: Float64Array;
+  settled?: boolean;
 }
 
 /** X = A⁻¹ B with its measured backward error and the condition estimate. */
@@ -179,6 +188,43 @@ function* solveBest(A: Matrix, B: Matrix, assume: Assume, op: string): Algorithm
   using q = yield* byQr(A, op);
   solved.X[Symbol.dispose]();
   return yield* solveFactored(A, B, q);
+}
+
+/** A system as it was given: `a` the numbers of A in float64 where they were more than float32, b those of B; max is
+ * the largest entry of A. */
+interface Given {
+  readonly A: Matrix;
+  readonly B: Matrix;
+  readonly a: Float64Array | undefined;
+  readonly b: Float64Array;
+  readonly max: number;
+}
+
+/** X = A⁻¹ B, corrected in float64; by certified QR where the factors that suit A do not serve. */
+function* solveRefined(given: Given, assume: Assume): Algorithm<Solved> {
+  using whole = scaled(given.A, given.a, given.max);
+  using low = whole.low && counted(whole.low, assume);
+  const system = { ...whole, low };
+  const first = yield* refinedBy(given, system, yield* factored(whole.N, assume, "solve"));
+  if (first.settled || assume !== "general") return first;
+  const q = yield* byQr(whole.N, "solve");
+  first.X[Symbol.dispose]();
+  return yield* refinedBy(given, system, q);
+}
+
+/** What one step may leave of an error. */
+const SHRINK = 1 / 2;
+
+function* refinedBy({ A, B, b }: Given, system: Scaled, f: Factored): Algorithm<Solved> {
+  using factors = f;
+  const [n, k] = B.shape;
+  const { x: x64, change, contraction } = yield* refine(system, b, k, factors.solve);
+  const rcond = yield* reciprocalCondition(system.N, factors);
+  const X = Matrix.hosted(n, k, A.device);
+  X.host().set(x64);
+  using R = Matrix.empty(n, k, A.device);
+  const error = yield* backwardError(A, X, B, R);
+  return { X, error, rcond, x64, settled: contraction <= SHRINK && change <= 2 ** -44 / rcond };
 }
 
 /** 1/(‖A‖₁ est ‖A⁻¹‖₁). */
@@ -223,9 +269,19 @@ function* inverseNorm(n: number, A: Matrix, f: Factored): Algorithm<number> {
   return Math.max(estimate, 2 * length() / (3 * n));
 }
 
+/** A problem as it comes in: b only with refine. */
+interface Problem {
+  readonly A: Matrix;
+  readonly B: Matrix;
+  readonly a: Float64Array | undefined;
+  readonly b: Float64Array | undefined;
+  readonly options: SolveOptions;
+}
+
 /** The public solve for a matrix of right-hand sides. */
 export function* solveJob(call: Call, a: MatrixLike, b: MatrixLike, o: SolveOptions): Algorithm<Solution<Matrix>> {
-  return yield* solution(call.matrix(a), call.matrix(b), o);
+  const [A, B] = [call.matrix(a), call.matrix(b)];
+  return yield* solution({ A, B, a: wideA(a, A, o), b: o.refine ? wide(b, B, "solve") : undefined, options: o });
 }
 
 /** The public solve for one right-hand side. */
@@ -235,29 +291,43 @@ export function* solveVectorJob(
   b: VectorLike,
   o: SolveOptions,
 ): Algorithm<Solution<Float32Array>> {
-  const { x, ...rest } = yield* solution(call.matrix(a), call.column(b), o);
-  using X = x;
-  return { x: X.readBlock(0, X.shape[0], 0, 1), ...rest };
+  const [A, B] = [call.matrix(a), call.column(b)];
+  const numbers = o.refine ? Float64Array.from(b) : undefined;
+  const result = yield* solution({ A, B, a: wideA(a, A, o), b: numbers, options: o });
+  using X = result.x;
+  return { ...result, x: X.readBlock(0, X.shape[0], 0, 1) };
 }
 
-function* solution(A: Matrix, B: Matrix, o: SolveOptions): Algorithm<Solution<Matrix>> {
+/** The numbers of A in float64 where refine has more than float32 to go by. */
+function wideA(source: MatrixLike, A: Matrix, o: SolveOptions): Float64Array | undefined {
+  return o.refine && !isSingle(source) ? wide(source, A, "solve") : undefined;
+}
+
+function* solution({ A, B, a, b, options: o }: Problem): Algorithm<Solution<Matrix>> {
   const { assume = "general" } = o;
   if (!["general", "positive", "lower", "upper"].includes(assume)) {
     throw new ArgumentError(`solve: assume is "${assume}"; it is general, positive, lower or upper`);
   }
   const n = requireSquare(A, "solve");
+  const k = B.shape[1];
   if (B.shape[0] !== n) throw new ShapeError(`solve: A is ${n}x${n}, b has ${B.shape[0]} rows; it must have ${n}`);
   using M = counted(A, assume);
-  const finite = (yield* isFinite(M, "solve", "A", o.checkFinite)) && (yield* isFinite(B, "solve", "b", o.checkFinite));
+  const { max, nonFinite } = yield* statistics(M);
+  const finite = accepted(M, nonFinite, "solve", "A", o.checkFinite) &&
+    (yield* isFinite(B, "solve", "b", o.checkFinite));
   if (!finite) {
-    return { x: notANumber(n, B.shape[1], A), rcond: NaN, converged: false };
+    const x64 = new Float64Array(n * k).fill(NaN);
+    return { x: notANumber(n, k, A), ...(b ? { x64 } : {}), rcond: NaN, converged: false };
   }
-  const { X, rcond, error } = yield* solveBest(M, B, assume, "solve");
+  const { X, rcond, error, x64, settled: reached = true } = b
+    ? yield* solveRefined({ A: M, B, a, b, max }, assume)
+    : yield* solveBest(M, B, assume, "solve");
   yield* requireInRange(X, "solve", "x");
   const proof: Proof = prove({
     backward: { value: error * Math.sqrt(Math.max(1, n)), bound: BOUND * Math.sqrt(Math.max(1, n)) },
   });
-  return { x: X, rcond, converged: proof.holds, ...(o.proof ? { proof } : {}) };
+  const converged = proof.holds && reached;
+  return { x: X, ...(x64 ? { x64 } : {}), rcond, converged, ...(o.proof ? { proof } : {}) };
 }
 
 /** The public solveTriangular. */

@@ -13,10 +13,23 @@ export interface Row {
   readonly why: string;
 }
 
-/** Ways of the tiled engine through an operation; "default" lets the library choose by shape. The index is tsr.h's
- * TSR_TILE_*. */
-export const tiles = ["default", "reference", "small", "packed", "tall", "inner", "gemv"] as const;
-export type Tile = (typeof tiles)[number];
+/** Ways of the tiled engine through an operation, as tsr_trace tells them; the index is tsr.h's TSR_TILE_*. */
+export const tiles = [
+  "default",
+  "reference",
+  "small",
+  "packed",
+  "tall",
+  "inner",
+  "gemv",
+  "simd64",
+  "simd32",
+  "device",
+  "host",
+] as const;
+
+/** Those that may be asked for; "default" lets the library choose by shape. */
+export type Tile = Exclude<(typeof tiles)[number], "device" | "host">;
 export type Engine = "auto" | "tiled" | "blas" | "mlx";
 
 export type Key =
@@ -30,6 +43,8 @@ export type Key =
   | "labrd"
   | "stedc"
   | "bdsdc"
+  | "jacobi"
+  | "apply"
   | "orth"
   | "resid"
   | "laset"
@@ -49,6 +64,7 @@ export type Key =
   | "reduce.block"
   | "reduce.chain"
   | "reduce.update"
+  | "jacobi.block"
   | "proof.numbers";
 
 /** Every key: what it may be (a tile, a chain of 0 or 32, or smallest and largest), and its meaning. */
@@ -63,6 +79,8 @@ export const keys: Readonly<Record<Key, readonly ["tile" | "chain", string] | re
   "labrd": ["tile", "tile of bidiagonal panels"],
   "stedc": ["tile", "tile of tridiagonal eigenproblems"],
   "bdsdc": ["tile", "tile of bidiagonal singular value problems"],
+  "jacobi": ["tile", "tile of small symmetric eigenproblems"],
+  "apply": ["tile", "tile of updates by small blocks"],
   "orth": ["tile", "tile of orthonormalised panels"],
   "resid": ["tile", "tile of float64 residuals"],
   "laset": ["tile", "tile of constant fills"],
@@ -82,6 +100,7 @@ export const keys: Readonly<Record<Key, readonly ["tile" | "chain", string] | re
   "reduce.block": [1, 128, "columns of a panel"],
   "reduce.chain": ["chain", "longest chain of additions in the updates"],
   "reduce.update": [1, 1 << 20, "columns of a symmetric update that are computed together, from the diagonal down"],
+  "jacobi.block": [1, 32, "most columns of a block; two make a small eigenproblem"],
   "proof.numbers": [1024, 1 << 30, "numbers of a residual measured at a time by proof"],
 };
 
@@ -105,6 +124,7 @@ export const table: readonly Row[] = [
   { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },
   { key: "reduce.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "reduce.update", device: "*", value: 256, why: "little work above the diagonal" },
+  { key: "jacobi.block", device: "*", value: 32, why: "fewest rounds that small eigenproblems allow" },
   { key: "proof.numbers", device: "*", value: 1 << 20, why: "bounds the memory of a measurement" },
 ];
 
@@ -122,8 +142,9 @@ export function parseRows(text: string): Row[] {
 function parseValue(key: Key, text: string): number | Tile {
   const [low, high] = keys[key];
   if (low === "tile") {
-    const tile = tiles.find((t) => t === text);
-    if (tile === undefined) throw new ArgumentError(`TSR_TUNE: ${key}=${text}; a tile is one of ${tiles.join(", ")}`);
+    const offered = tiles.filter((t): t is Tile => t !== "device" && t !== "host");
+    const tile = offered.find((t) => t === text);
+    if (tile === undefined) throw new ArgumentError(`TSR_TUNE: ${key}=${text}; a tile is one of ${offered.join(", ")}`);
     return tile;
   }
   const value = Number(text);

@@ -144,7 +144,7 @@ export declare function svdvals(a: MatrixLike, options?: RunOptions): Promise<Fl
 export declare function eigh(
   a: MatrixLike,
   options?: Run & { method?: "auto" | "tridiagonal" | "jacobi" | "lapack" },
-): Promise<{ values: Float32Array; vectors: Matrix } & Proven>;
+): Promise<{ values: Float32Array; vectors: Matrix; converged: boolean } & Proven>;
 export declare function eigvalsh(a: MatrixLike, options?: RunOptions): Promise<Float32Array>;
 /** jitter: the multiple of the identity that had to be added, 0 unless asked for. */
 export declare function cholesky(

@@ -4,9 +4,22 @@ import { describe, it } from "node:test";
 import * as la from "../src/index.ts";
 import { Matrix } from "../src/index.ts";
 import { every } from "./helpers.ts";
-import { argument, checkError, device, dtype, fails, library, overflow, shape, type Wanted } from "./refusals.ts";
+import { type Form, refuseAll } from "./misuse.ts";
+import {
+  argument,
+  checkError,
+  device,
+  dtype,
+  fails,
+  library,
+  nonFinite,
+  overflow,
+  shape,
+  type Wanted,
+} from "./refusals.ts";
 
 const one = [[1, 0], [0, 1]];
+const pca = la.pcaSync(one);
 
 /** Calls that no types stop in JavaScript, or whose sizes do not fit. */
 const calls: readonly { name: string; op: string; call: (sync: boolean) => unknown; wanted: Wanted }[] = [
@@ -42,10 +55,41 @@ const calls: readonly { name: string; op: string; call: (sync: boolean) => unkno
     ...argument,
     text: /nice.*positive/,
   }),
+  entry("solve", "a nested refined right-hand side", { a: one, b: [["1"], ["2"]], refine: true }, {
+    ...dtype,
+    text: /string/,
+  }),
+  entry("lstsq", "a right-hand side of other rows", { a: one, b: [1, 2, 3] }, { ...shape, text: /2x2.*3/ }),
+  entry("lstsq", "a negative rcond", { a: one, b: [1, 2], rcond: -1 }, { ...argument, text: /rcond.*-1/ }),
+  entry("lstsq", "NaN as rcond", { a: one, b: [1, 2], rcond: NaN }, { ...argument, text: /rcond.*NaN/ }),
+  entry("lstsq", "strings as right-hand side", { a: one, b: ["1", "2"] }, { ...dtype, text: /string/ }),
+  entry("lstsq", "b beyond float32", { a: one, b: [1, 1e300] }, { ...overflow, text: /1e\+300/ }),
+  entry("lstsq", "NaN in b", { a: one, b: [1, NaN] }, { ...nonFinite, text: /NaN.*row 1/ }),
+  entry("lstsq", "an unknown engine", { a: one, b: [1, 2], engine: "gpu" }, { ...argument, text: /gpu.*tiled/ }),
+  entry("pca", "k beyond the sides", { a: one, k: 3 }, { ...argument, text: /3.*2 rows of 2/ }),
+  entry("pca", "a broken k", { a: one, k: 0.5 }, { ...argument, text: /k.*0\.5/ }),
+  entry("pca", "k and variance", { a: one, k: 1, variance: 0.5 }, { ...argument, text: /k is 1.*variance is 0\.5/ }),
+  entry("pca", "no variance", { a: one, variance: 0 }, { ...argument, text: /variance.*0/ }),
+  entry("pca", "an unknown method", { a: one, method: "magic" }, { ...argument, text: /magic.*covariance/ }),
+  entry("pca", "no rows", { a: Matrix.zeros(0, 3) }, { ...shape, text: /0 rows/ }),
+  entry("expm", "a matrix not square", { a: [[1, 2]] }, { ...shape, text: /1x2/ }),
+  entry("expm", "a result beyond float32", { a: [[100]] }, { ...overflow, text: /float32/ }),
+  entry("expm", "an unknown engine", { a: one, engine: "gpu" }, { ...argument, text: /gpu.*tiled/ }),
   entry("solveTriangular", "a matrix not square", { a: [[1, 2]], b: [[1]] }, { ...shape, text: /1x2/ }),
   entry("solveTriangular", "a right-hand side of other rows", { a: one, b: [[1]] }, { ...shape, text: /2x2.*1/ }),
   entry("orthonormalize", "more columns than rows", { a: [[1, 2]] }, { ...shape, text: /2 columns.*1/ }),
   entry("orthonormalize", "an unknown axis", { a: one, axis: 0 }, { ...argument, text: /0.*columns/ }),
+];
+
+/** Functions of one matrix whose operands no other table refuses. */
+const forms: readonly Form[] = [
+  { op: "lstsq", blocking: (a) => la.lstsqSync(a, [1, 1]), promised: (a) => la.lstsq(a, [1, 1]) },
+  { op: "pca", blocking: la.pcaSync, promised: la.pca },
+  { op: "Pca.push", blocking: (a) => la.Pca.streamed().pushSync(a), promised: (a) => la.Pca.streamed().push(a) },
+  { op: "transform", blocking: (a) => pca.transformSync(a), promised: (a) => pca.transform(a) },
+  { op: "inverseTransform", blocking: (a) => pca.inverseTransformSync(a), promised: (a) => pca.inverseTransform(a) },
+  { op: "expm", blocking: la.expmSync, promised: la.expm, square: true },
+  { op: "norm", blocking: (a) => la.normSync(a), promised: (a) => la.norm(a) },
 ];
 
 function entry(
@@ -66,6 +110,10 @@ describe("wrong arguments", () => {
     await every(calls, ({ name }) => name, async ({ op, call, wanted }) => {
       await fails(op, () => call(true), () => call(false) as Promise<unknown>, wanted);
     });
+  });
+
+  it("that are no matrix of numbers are refused by every function of one matrix", async () => {
+    await refuseAll(forms);
   });
 
   it("are refused where the output overlaps an input, which stays as it was", async () => {

@@ -188,7 +188,8 @@ describe("rangeFinder", () => {
       [{ eps: -1 }, /eps.*-1/],
       [{ eps: NaN }, /eps.*NaN/],
       [{ eps: 0 }, /eps.*0/],
-      [{}, /eps.*undefined/],
+      [{}, /k is undefined and eps is undefined.*one/],
+      [{ k: 2, eps: 0.5 }, /k is 2 and eps is 0\.5.*one/],
     ];
     await every(wrong, ([options]) => JSON.stringify(options), async ([options, text]) => {
       const o = options as { k: number };

@@ -54,9 +54,9 @@ describe("eigh", () => {
     await every(list, name, (recipe, at) => check(recipe.make(), "auto", at % 2 === 0));
   });
 
-  it("keeps its contract at a thousand, by probing, without holding up the event loop", async () => {
+  it("keeps its contract at two thousand, by probing, without holding up the event loop", async () => {
     using device = open({ threads: 1 });
-    const { a, values: truth } = reflected(1000), A = Matrix.from(a.data, a.shape, { device });
+    const { a, values: truth } = reflected(2000), A = Matrix.from(a.data, a.shape, { device });
     const start = performance.now();
     let [ticks, gap, last] = [0, 0, start];
     const tick = (): void => {
@@ -68,7 +68,8 @@ describe("eigh", () => {
     const time = performance.now() - start;
     hold(factors.eighProbed(a, values, numbers(vectors)), a.name);
     hold(factors.eigenvalues(a, values, truth), a.name);
-    assert.ok(ticks >= 5 && Math.max(gap, start + time - last) < time / 2, `${ticks} ticks, gap ${gap} of ${time} ms`);
+    const longest = Math.max(gap, start + time - last); // a fiftieth of the time, on a busy machine
+    assert.ok(ticks >= 50 && longest < time / 8, `${ticks} ticks, a gap of ${longest} in ${time} ms`);
   });
 
   it("reads the lower triangle alone", async () => {
@@ -135,7 +136,7 @@ describe("eigh", () => {
   });
 
   it("stops when it is told to", async () => {
-    const controller = new AbortController(), reason = new Error("enough"), a = reflected(1000).a;
+    const controller = new AbortController(), reason = new Error("enough"), a = reflected(2000).a;
     const promise = eigh(a, { signal: controller.signal });
     setTimeout(() => controller.abort(reason), 20);
     await assert.rejects(promise, reason);

@@ -23,7 +23,7 @@ import {
 import * as t from "./metrics.ts";
 import { type Dense, hold, maxFloat, singularValues64, u, wide } from "./metrics.ts";
 import { refuseAll } from "./misuse.ts";
-import { argument, checkError, dtype, fails, overflow, shape } from "./refusals.ts";
+import { argument, checkError, dtype, fails, nonFinite, overflow, shape } from "./refusals.ts";
 import { eliminate64, growing, regulars } from "./spectra.ts";
 
 const name = (recipe: Recipe): string => recipe.name;
@@ -65,6 +65,17 @@ describe("norm", () => {
     assert.equal(la.normSync([3, 4]), 5);
     assert.equal(la.normSync([]), 0);
     assert.equal(la.normSync(Matrix.zeros(0, 4)), 0);
+  });
+
+  it("of vectors names the NaN or Inf, and gives NaN when checkFinite is off", async () => {
+    for (const p of [1, 2, 3, Infinity, -Infinity, 0] as const) {
+      for (const value of [NaN, Infinity, -Infinity]) {
+        const x = [3, value, 4], off = { checkFinite: false };
+        const wanted = { ...nonFinite, text: new RegExp(`${value}.*element 1`), fields: { row: 1, column: 0 } };
+        await fails("norm", () => la.normSync(x, p), () => la.norm(Float32Array.from(x), p), wanted);
+        assert.deepEqual([la.normSync(x, p, off), await la.norm(x, p, off)], [NaN, NaN]);
+      }
+    }
   });
 
   it("neither overflows nor underflows on the way", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ArgumentError, Matrix, NonFiniteError, Pca, pca, type PcaOptions, pcaSync, ShapeError } from "../src/index.ts";
-import { every, numbers } from "./helpers.ts";
+import { child, every, numbers } from "./helpers.ts";
 import { normal, type Sample, sample } from "./matrices.ts";
 import * as t from "./metrics.ts";
 import { type Dense, u, wide } from "./metrics.ts";
@@ -130,6 +130,15 @@ describe("pca", () => {
   });
 });
 
+/** A signal that is aborted when it is looked at for the n-th time, from 0. */
+function endingAt(n: number, reason: Error): AbortSignal {
+  let looks = 0;
+  const look = (): void => {
+    if (looks++ === n) throw reason;
+  };
+  return Object.assign(new AbortController().signal, { throwIfAborted: look });
+}
+
 describe("Pca.streamed", () => {
   it("gives what the rows give at once, whatever the blocks", async () => {
     for (const a of [cloud(400, 25, 1e4), cloud(300, 280, 5)]) {
@@ -157,7 +166,48 @@ describe("Pca.streamed", () => {
     check(await stream.finish(), a);
   });
 
-  it("refuses rows of another length, and sums that were lost", async () => {
+  it("takes all of the rows that are pushed or none, whenever an abort comes", async () => {
+    const a = cloud(90, 6, 100), A = Matrix.from(a), reason = new Error("enough");
+    const fitOf = (stream: ReturnType<typeof Pca.streamed>): readonly Float32Array[] => {
+      const { components, mean, explainedVariance } = stream.finishSync();
+      return [components.data, mean, explainedVariance];
+    };
+    const begun = (): ReturnType<typeof Pca.streamed> => {
+      const stream = Pca.streamed();
+      stream.pushSync(A.rows(0, 50));
+      return stream;
+    };
+    const before = fitOf(begun()), whole = begun();
+    whole.pushSync(A.rows(50, 90));
+    for (const blocking of [true, false]) {
+      const stream = begun();
+      let looks = 0;
+      for (let done = false; !done; looks++) {
+        const options = { signal: endingAt(looks, reason) };
+        try {
+          if (blocking) stream.pushSync(A.rows(50, 90), options);
+          else await stream.push(A.rows(50, 90), options);
+          done = true;
+        } catch (error) {
+          assert.equal(error, reason);
+        }
+        assert.deepEqual(fitOf(stream), done ? fitOf(whole) : before, `aborted at look ${looks}`);
+      }
+      assert.ok(looks > 2, `the signal was looked at ${looks - 1} times`);
+    }
+    await assert.rejects(Pca.streamed({ signal: AbortSignal.abort(reason) }).push(A), reason);
+  });
+
+  it("holds a few blocks of 2,000,000 rows at most, and keeps none", async () => {
+    const { rows, block, fresh, grown } = await child<Record<"rows" | "block" | "fresh" | "grown", number>>(
+      "fixtures/stream.ts",
+    );
+    assert.equal(rows, 2e6);
+    assert.ok(fresh <= 8 * block, `${fresh / block} blocks allocated in all`);
+    assert.ok(grown <= 8 * block, `${grown / block} blocks more in use at the end`);
+  });
+
+  it("refuses rows of another length", async () => {
     const stream = Pca.streamed();
     assert.throws(() => stream.finishSync(), ArgumentError);
     stream.pushSync([[1, 2, 3]]);

@@ -22,6 +22,14 @@ type Errors = { [K in keyof typeof api]: K extends `${string}Error` ? K : never 
 type Functions = Exclude<keyof typeof api, NotBuilt | Errors | "MatrixApi" | "PcaApi">;
 type Declared = { [K in Functions]: K extends keyof Partly ? Partly[K] : (typeof api)[K] };
 type First<F> = F extends { (...a: infer A): infer R; (...b: infer _): unknown } ? (...a: A) => R : never;
+type Promised = Exclude<
+  { [K in Functions]: Declared[K] extends (...args: never) => Promise<unknown> ? K : never }[Functions],
+  "explain"
+>;
+/** What the methods that return promises have beside them. */
+type Blocking<C> = {
+  [K in keyof C & string as C[K] extends (...args: never) => Promise<unknown> ? `${K}Sync` : never]: Twin<C[K]>;
+};
 type Twin<F> = F extends (...args: infer A) => Promise<infer R> ? (...args: A) => R : never;
 
 /** An error of the compiler in these lines names the export that differs from its declaration. */
@@ -31,13 +39,10 @@ export const analysis: (pca: real.Pca) => api.PcaApi = (pca) => pca;
 export const streamed: typeof api.PcaApi.streamed = real.Pca.streamed;
 export const instances = (matrix: real.Matrix, device: real.Device): [api.MatrixApi, api.DeviceApi] => [matrix, device];
 export const errors: { [K in Errors]: abstract new (...args: never) => InstanceType<(typeof api)[K]> } = real;
-export const twins: {
-  matmulSync: Twin<typeof api.matmul>;
-  matvecSync: Twin<typeof api.matvec>;
-  choleskySync: Twin<typeof api.cholesky>;
-  solveTriangularSync: Twin<typeof api.solveTriangular>;
-  orthonormalizeSync: Twin<typeof api.orthonormalize>;
-} = real;
+export const twins: { [K in Promised as `${K}Sync`]: Twin<Declared[K]> } = real;
+export const analysisTwins: (pca: real.Pca) => Blocking<api.PcaApi> = (pca) => pca;
+export const streamTwins: (stream: real.PcaStream) => Blocking<ReturnType<typeof api.PcaApi.streamed>> = (stream) =>
+  stream;
 
 /** Objects of three packages, with all the members that these give, go in as they are. */
 const ndarray = {
