@@ -1,6 +1,7 @@
 /* context.c: opens, finds, describes and closes contexts. The table is shared by all threads; a context belongs to
  * one of them. */
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,8 @@ uint64_t tsr_self(void) {
   if (self == 0) self = atomic_fetch_add(&count, 1) + 1;
   return self;
 }
+
+const tsr_vendor *const tsr_vendors[TSR_ENGINES] = {[TSR_BLAS] = &tsr_blas_vendor};
 
 /* ---- finding ---- */
 
@@ -91,6 +94,9 @@ static void destroy(tsr_context *context) {
   tsr_queue_close(context->device, &context->queue);
   tsr_buffers_close(context->device, &context->buffers);
   if (context->run.device) context->device->close(&context->run);
+  for (int i = 0; i < TSR_ENGINES; i++) {
+    if (context->run.vendor[i]) tsr_vendors[i]->close(context->run.vendor[i]);
+  }
   if (context->run.pool) tsr_pool_close(context->run.pool);
   free(context->run.scratch);
   free(context);
@@ -233,19 +239,63 @@ int32_t tsr_open(const uint32_t *config, uint32_t *ctx) {
   return TSR_OK;
 }
 
+int32_t tsr_attach(uint32_t ctx, uint32_t engine, const char *path) {
+  tsr_context *context;
+  int32_t status = tsr_enter(ctx, &context);
+  if (status != TSR_OK) return status;
+  if (engine != TSR_BLAS && engine != TSR_MLX)
+    return tsr_fail(context, TSR_E_ARGUMENT, "attach: engine is %u; it must be 1 (blas) or 2 (mlx)", engine);
+  if (!path) return tsr_fail(context, TSR_E_ARGUMENT, "attach: no path given");
+  if (!tsr_vendors[engine])
+    return tsr_fail(context, TSR_E_UNSUPPORTED, "attach: this library has no engine mlx");
+  if (context->run.vendor[engine])
+    return tsr_fail(context, TSR_E_ARGUMENT, "attach: engine %u is attached already", engine);
+  tsr_queue_idle(&context->queue);
+  void *state = tsr_vendors[engine]->open(&context->run, path);
+  if (!state) return tsr_fail(context, TSR_E_UNSUPPORTED, "attach: %s", context->run.trouble);
+  context->run.vendor[engine] = state;
+  const char *wrong = tsr_certify(&context->run, tsr_vendors[engine], state);
+  if (!wrong) return TSR_OK;
+  tsr_vendors[engine]->close(state);
+  context->run.vendor[engine] = NULL;
+  return tsr_fail(context, TSR_E_UNSUPPORTED, "attach: %s: its %s is wrong on this machine; it is not used", path,
+                  wrong);
+}
+
 /* ---- describing ---- */
+
+enum { INFO_BYTES = 4 * TSR_TEXT_BYTES };
+
+static const char *const engine_names[TSR_ENGINES] = {"tiled", "blas", "mlx"};
+
+/* The engines, and what those of vendors tell of themselves. */
+static size_t describe_engines(const tsr_run *run, char *json, size_t at) {
+  at += (size_t)snprintf(json + at, INFO_BYTES - at, ",\"engines\":[\"tiled\"");
+  for (int i = TSR_BLAS; i < TSR_ENGINES; i++) {
+    if (run->vendor[i]) at += (size_t)snprintf(json + at, INFO_BYTES - at, ",\"%s\"", engine_names[i]);
+  }
+  at += (size_t)snprintf(json + at, INFO_BYTES - at, "]");
+  for (int i = TSR_BLAS; i < TSR_ENGINES; i++) {
+    if (!run->vendor[i]) continue;
+    at += (size_t)snprintf(json + at, INFO_BYTES - at, ",\"%s\":", engine_names[i]);
+    at += (size_t)tsr_vendors[i]->describe(run->vendor[i], json + at, INFO_BYTES - at);
+  }
+  return at;
+}
 
 int32_t tsr_info(uint32_t ctx, char *text, uint32_t capacity) {
   tsr_context *context;
   int32_t status = tsr_enter(ctx, &context);
   if (status != TSR_OK) return status;
   if (!text) return tsr_fail(context, TSR_E_ARGUMENT, "info: no memory given for the text");
-  char json[2 * TSR_TEXT_BYTES];
-  int length = context->device->describe(&context->run, json, sizeof json);
-  if ((uint32_t)length >= capacity) {
-    return tsr_fail(context, TSR_E_ARGUMENT, "info: the text has %d characters, the capacity is %u", length,
+  char json[INFO_BYTES] = "{";
+  size_t length = 1 + (size_t)context->device->describe(&context->run, json + 1, INFO_BYTES - 1);
+  length = describe_engines(&context->run, json, length);
+  length += (size_t)snprintf(json + length, INFO_BYTES - length, "}");
+  if (length >= capacity) {
+    return tsr_fail(context, TSR_E_ARGUMENT, "info: the text has %zu characters, the capacity is %u", length,
                     capacity);
   }
-  memcpy(text, json, (size_t)length + 1);
+  memcpy(text, json, length + 1);
   return TSR_OK;
 }

@@ -27,7 +27,8 @@ typedef enum {
   TSR_OP_LASET, TSR_OP_GEADD, TSR_OP_GEMM, TSR_OP_SYRK, TSR_OP_TRSM, TSR_OP_POTRF,
   TSR_OP_GETRF, TSR_OP_LASWP, TSR_OP_LATRD, TSR_OP_LABRD, TSR_OP_STEDC, TSR_OP_BDSDC,
   TSR_OP_JACOBI, TSR_OP_APPLY,
-  TSR_OP_COLSTAT, TSR_OP_SCALE, TSR_OP_ORTH, TSR_OP_RESID, TSR_OP_RAND, TSR_OP_COUNT
+  TSR_OP_COLSTAT, TSR_OP_SCALE, TSR_OP_ORTH, TSR_OP_RESID, TSR_OP_RAND,
+  TSR_OP_GEQRF, TSR_OP_GESDD, TSR_OP_SYEVD, TSR_OP_COUNT
 } tsr_op_id;
 
 /* One encoded operation: validated, its operands resolved. Meaning of the fields by operation:
@@ -40,7 +41,9 @@ typedef enum {
  *   jacobi  flags form, alpha tolerance, beta floor, v G J words
  *   apply   flags form, v A pairs B
  *   colstat v A S info        scale  flags mode, v A S       orth    alpha floor, seed, v W T info
- *   resid   v A X B R                                        rand    flags distribution, seed, v A */
+ *   resid   v A X B R                                        rand    flags distribution, seed, v A
+ *   geqrf   v A Q R                                      gesdd   v A U S V info
+ *   syevd   v A W V info */
 typedef struct {
   tsr_op_id id;
   uint32_t flags, seed[2];
@@ -53,6 +56,8 @@ typedef struct {
   tsr_place gate;            /* where the predicate lies on the device */
 } tsr_op;
 
+enum { TSR_ENGINES = TSR_MLX + 1 };
+
 typedef struct tsr_pool tsr_pool; /* threads of a context: cpu/pool.h */
 
 /* What a running operation is given. */
@@ -64,8 +69,9 @@ typedef struct {
   void *scratch;               /* workspace of tsr_scratch, kept between operations */
   size_t scratch_bytes;
   void *device;                /* what the device's open made */
+  void *vendor[TSR_ENGINES];   /* what the vendors' open made; NULL: not attached */
   double device_seconds;       /* how long the device worked in this batch: settle adds to it */
-  char trouble[256];           /* out: why it returned TSR_E_DEVICE */
+  char trouble[256];           /* out: why an open, or TSR_E_DEVICE */
 } tsr_run;
 
 /* Workspace of at least so many bytes, aligned to 64, valid until the next call in the same run; NULL when memory is
@@ -73,7 +79,7 @@ typedef struct {
 void *tsr_scratch(tsr_run *run, size_t bytes);
 
 /* An engine: what it is called and its operations. Each returns TSR_OK or TSR_E_MEMORY / TSR_E_DEVICE; operands are
- * validated. */
+ * validated. What a vendor has not is NULL. */
 typedef int32_t (*tsr_kernel)(tsr_run *run, const tsr_op *op);
 typedef struct {
   const char *name;
@@ -86,7 +92,7 @@ typedef struct {
   uint32_t tiles; /* bit t: tile t may be asked of a product */
   int32_t (*open)(tsr_run *run);  /* TSR_E_UNSUPPORTED or TSR_E_DEVICE with run->trouble */
   void (*close)(tsr_run *run);
-  int (*describe)(const tsr_run *run, char *json, size_t capacity); /* as snprintf */
+  int (*describe)(const tsr_run *run, char *json, size_t capacity); /* members of an object, as snprintf */
   /* The device's object for memory of the host, page-aligned or not; NULL when memory is out. Any thread. */
   void *(*attach)(tsr_run *run, void *base, size_t bytes);
   void (*detach)(void *object);
@@ -98,6 +104,18 @@ extern const tsr_device tsr_cpu_device;
 #ifdef TSR_METAL
 extern const tsr_device tsr_metal_device;
 #endif
+
+/* A vendor's library behind an engine, on the memory of the host. */
+typedef struct {
+  const tsr_engine *engine;
+  void *(*open)(tsr_run *run, const char *path); /* NULL with run->trouble */
+  void (*close)(void *state);
+  /* Whether it can do this operation to the contract; where not, the device's own engine does it. */
+  bool (*can)(const void *state, const tsr_op *op);
+  int (*describe)(const void *state, char *json, size_t capacity); /* as snprintf */
+} tsr_vendor;
+
+extern const tsr_vendor tsr_blas_vendor;
 
 /* The CPU library's own kernels (cpu/ops.c) and its instruction set: the best there is, or 0 when `wanted` cannot run
  * here. */

@@ -31,6 +31,11 @@ static const tsr_rule rules[TSR_OP_COUNT] = {
   [TSR_OP_ORTH] = {"orth", false, {{"W", F32, OUT | FIXED}, {"T", F32, OUT | FIXED}, {"info", U32, OUT | FIXED}}},
   [TSR_OP_RESID] = {"resid", false, {{"A", F32, IN}, {"X", F32, IN}, {"B", F32, IN}, {"R", F32 | F64, OUT}}},
   [TSR_OP_RAND] = {"rand", false, {{"A", F32, OUT}}},
+  [TSR_OP_GEQRF] = {"geqrf", false, {{"A", F32, IN | FIXED}, {"Q", F32, OUT | FIXED}, {"R", F32, OUT | FIXED}}},
+  [TSR_OP_GESDD] = {"gesdd", false, {{"A", F32, IN | FIXED}, {"U", F32, OUT | FIXED}, {"S", F32, OUT | FIXED},
+                                     {"V", F32, OUT | FIXED}, {"info", U32, OUT | FIXED}}},
+  [TSR_OP_SYEVD] = {"syevd", false, {{"A", F32, IN | FIXED}, {"W", F32, OUT | FIXED}, {"V", F32, OUT | FIXED},
+                                     {"info", U32, OUT | FIXED}}},
 };
 
 /* ---- what all operations share ---- */
@@ -42,9 +47,9 @@ static int32_t check_options(tsr_encoding *e, const uint32_t *o) {
   uint32_t engine = o[TSR_OPTION_ENGINE], tile = o[TSR_OPTION_TILE], chain = o[TSR_OPTION_CHAIN];
   if (engine > TSR_MLX)
     return tsr_fail(context, TSR_E_ARGUMENT, "%s: engine is %u; engines are 0 to %d", name, engine, TSR_MLX);
-  if (engine != TSR_TILED) {
-    return tsr_fail(context, TSR_E_UNSUPPORTED, "%s: this library has no engine %s; it has tiled", name,
-                    engine == TSR_BLAS ? "blas" : "mlx");
+  if (engine != TSR_TILED && !context->run.vendor[engine]) {
+    return tsr_fail(context, TSR_E_UNSUPPORTED, "%s: engine %s is not attached to this context; tsr_attach does that",
+                    name, engine == TSR_BLAS ? "blas" : "mlx");
   }
   if (tile > TSR_TILE_SIMD32)
     return tsr_fail(context, TSR_E_ARGUMENT, "%s: tile is %u; tiles are 0 to %d", name, tile, TSR_TILE_SIMD32);
@@ -139,7 +144,21 @@ static bool in_place(const tsr_op *op, int i, int j) {
          b->type == r->type;
 }
 
-/* The last check, and the operation counts as encoded. */
+/* What the vendor's library cannot do, the device's own engine does, if it has it. */
+static int32_t settle_engine(tsr_encoding *e) {
+  tsr_op *op = e->op;
+  const tsr_run *run = &e->context->run;
+  if (op->engine != TSR_TILED) {
+    const tsr_vendor *vendor = tsr_vendors[op->engine];
+    if (!vendor->engine->op[op->id] || !vendor->can(run->vendor[op->engine], op)) op->engine = TSR_TILED;
+  }
+  if (op->engine != TSR_TILED || e->context->device->engine->op[op->id]) return TSR_OK;
+  return tsr_fail(e->context, TSR_E_UNSUPPORTED,
+                  "%s: only a vendor's LAPACK has this factorisation (engine blas), where its integers hold the sizes",
+                  e->rule->name);
+}
+
+/* The last checks, and the operation counts as encoded. */
 int32_t tsr_commit(tsr_encoding *e, int count) {
   const tsr_rule *rule = e->rule;
   e->op->operands = (uint32_t)count;
@@ -153,8 +172,9 @@ int32_t tsr_commit(tsr_encoding *e, int count) {
                       rule->v[j].name);
     }
   }
-  e->context->queue.encoded++;
-  return TSR_OK;
+  int32_t status = settle_engine(e);
+  if (status == TSR_OK) e->context->queue.encoded++;
+  return status;
 }
 
 /* ---- shape rules ---- */

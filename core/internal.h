@@ -93,6 +93,14 @@ int32_t tsr_enter(uint32_t id, tsr_context **context);
 int32_t tsr_visit(uint32_t id, tsr_context **context);
 void tsr_leave(tsr_context *context);
 
+/* The vendor of an engine; NULL where this library has none. */
+extern const tsr_vendor *const tsr_vendors[TSR_ENGINES];
+
+/* ---- certify.c ---- */
+
+/* What the vendor's library, attached to the run, computes wrong; NULL: nothing. */
+const char *tsr_certify(tsr_run *run, const tsr_vendor *vendor, const void *state);
+
 /* ---- buffer.c ---- */
 
 void tsr_memory_free(const tsr_device *device, tsr_memory *memory);

@@ -281,3 +281,40 @@ int32_t tsr_rand(uint32_t ctx, uint32_t distribution, uint32_t seed_low, uint32_
   e.op->seed[1] = seed_high;
   return tsr_commit(&e, 1);
 }
+
+int32_t tsr_geqrf(uint32_t ctx, const uint32_t *A, const uint32_t *Q, const uint32_t *R, const uint32_t *options) {
+  tsr_encoding e;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_GEQRF, 3, (const uint32_t *const[]){A, Q, R}, options);
+  if (status != TSR_OK) return status;
+  size_t m = e.op->v[0].rows, n = e.op->v[0].cols;
+  if (m < n) return tsr_fail(e.context, TSR_E_SHAPE, "geqrf: A is %zux%zu; it must have no more columns than rows", m, n);
+  status = tsr_exactly(&e, 1, m, n);
+  if (status == TSR_OK) status = tsr_exactly(&e, 2, n, n);
+  return status == TSR_OK ? tsr_commit(&e, 3) : status;
+}
+
+int32_t tsr_gesdd(uint32_t ctx, const uint32_t *A, const uint32_t *U, const uint32_t *S, const uint32_t *V,
+                  const uint32_t *info, const uint32_t *options) {
+  tsr_encoding e;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_GESDD, 5, (const uint32_t *const[]){A, U, S, V, info}, options);
+  if (status != TSR_OK) return status;
+  size_t m = e.op->v[0].rows, n = e.op->v[0].cols, p = m < n ? m : n;
+  status = tsr_exactly(&e, 1, m, p);
+  if (status == TSR_OK) status = tsr_exactly(&e, 2, 1, p);
+  if (status == TSR_OK) status = tsr_exactly(&e, 3, p, n);
+  if (status == TSR_OK) status = tsr_exactly(&e, 4, 1, 1);
+  return status == TSR_OK ? tsr_commit(&e, 5) : status;
+}
+
+int32_t tsr_syevd(uint32_t ctx, const uint32_t *A, const uint32_t *W, const uint32_t *V, const uint32_t *info,
+                  const uint32_t *options) {
+  tsr_encoding e;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_SYEVD, 4, (const uint32_t *const[]){A, W, V, info}, options);
+  if (status != TSR_OK) return status;
+  size_t n = e.op->v[0].rows;
+  status = tsr_match(&e, 0, ROWS, 0, COLS);
+  if (status == TSR_OK) status = tsr_exactly(&e, 1, 1, n);
+  if (status == TSR_OK) status = tsr_exactly(&e, 2, n, n);
+  if (status == TSR_OK) status = tsr_exactly(&e, 3, 1, 1);
+  return status == TSR_OK ? tsr_commit(&e, 4) : status;
+}

@@ -98,14 +98,23 @@ void tsr_queue_release(const tsr_device *device, tsr_queue *queue, tsr_memory *m
 
 /* ---- running ---- */
 
-static void record(tsr_queue *queue, uint64_t number, uint32_t tile, double seconds) {
+static void record(tsr_queue *queue, uint64_t number, uint32_t tile, double seconds, uint32_t engine) {
   double *r = queue->trace + queue->traced % TSR_TRACE_RECORDS * TSR_TRACE_WORDS;
   r[TSR_TRACE_NUMBER] = (double)number;
   r[TSR_TRACE_TILE] = tile;
   r[TSR_TRACE_SECONDS] = seconds;
-  r[TSR_TRACE_WORDS - 1] = 0;
+  r[TSR_TRACE_ENGINE] = engine;
   queue->traced++;
   if (queue->traced - queue->fetched > TSR_TRACE_RECORDS) queue->fetched = queue->traced - TSR_TRACE_RECORDS;
+}
+
+/* Runs an operation on the device's own engine, or on a vendor's once the device has done what came before. */
+static int32_t perform(tsr_context *context, const tsr_op *op) {
+  const tsr_device *device = context->device;
+  if (op->engine == TSR_TILED) return device->engine->op[op->id](&context->run, op);
+  int32_t status = device->settle ? device->settle(&context->run) : TSR_OK;
+  if (status != TSR_OK || (op->predicate && *op->predicate == 0)) return status;
+  return tsr_vendors[op->engine]->engine->op[op->id](&context->run, op);
 }
 
 /* Runs one operation, or passes it by: when its ticket was cancelled or failed, or its predicate is 0 (a device that
@@ -121,7 +130,7 @@ static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, 
   if (status == TSR_OK && !closed && !atomic_load(&batch->canceled)) {
     struct timespec start = *clock;
     context->run.tile = 0;
-    status = device->engine->op[op->id](&context->run, op);
+    status = perform(context, op);
     *clock = now();
     if (!device->settle) seconds = seconds_between(start, *clock);
     if (status == TSR_OK && !atomic_load(&batch->canceled)) tile = context->run.tile;
@@ -132,7 +141,7 @@ static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, 
     seconds = context->run.device_seconds;
   }
   pthread_mutex_lock(&queue->lock);
-  record(queue, number, tile, seconds);
+  record(queue, number, tile, seconds, op->engine);
   if (!device->settle || number == batch->last) atomic_store(&queue->executed, number);
   pthread_mutex_unlock(&queue->lock);
   return status;

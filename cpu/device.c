@@ -11,9 +11,9 @@ const char *const tsr_isa_names[] = {
 static int describe(const tsr_run *run, char *json, size_t capacity) {
   return snprintf(
       json, capacity,
-      "{\"device\":\"cpu\",\"kind\":\"cpu\",\"isa\":\"%s\",\"threads\":%u,\"cores\":%u,\"chain\":%u,\"page\":%ld,"
-      "\"tiles\":[\"reference\",\"small\",\"packed\",\"tall\",\"inner\",\"gemv\"],\"engines\":[\"tiled\"],"
-      "\"emulated\":false}",
+      "\"device\":\"cpu\",\"kind\":\"cpu\",\"isa\":\"%s\",\"threads\":%u,\"cores\":%u,\"chain\":%u,\"page\":%ld,"
+      "\"tiles\":[\"reference\",\"small\",\"packed\",\"tall\",\"inner\",\"gemv\"],"
+      "\"emulated\":false",
       tsr_isa_names[run->isa], tsr_pool_threads(run->pool), tsr_cpu_processors(), tsr_fast_chain(run->isa),
       sysconf(_SC_PAGESIZE));
 }

@@ -108,6 +108,7 @@ export const TSR_INLINE = 1;
 export const TSR_TRACE_NUMBER = 0;
 export const TSR_TRACE_TILE = 1;
 export const TSR_TRACE_SECONDS = 2;
+export const TSR_TRACE_ENGINE = 3;
 export const TSR_TRACE_WORDS = 4;
 
 /** The names of the status codes. */
@@ -142,6 +143,8 @@ export const symbols = {
   tsr_info: { parameters: ["u32", "buffer", "u32"], result: "i32" },
   // int32_t tsr_error(uint32_t ctx, char *text, uint32_t capacity);
   tsr_error: { parameters: ["u32", "buffer", "u32"], result: "i32" },
+  // int32_t tsr_attach(uint32_t ctx, uint32_t engine, const char *path);
+  tsr_attach: { parameters: ["u32", "u32", "buffer"], result: "i32" },
   // int32_t tsr_align(const void *memory, uint32_t *skip);
   tsr_align: { parameters: ["buffer", "buffer"], result: "i32" },
   // int32_t tsr_alloc(uint32_t ctx, uint32_t bytes_low, uint32_t bytes_high, uint32_t *buffer);
@@ -218,4 +221,13 @@ export const symbols = {
   // int32_t tsr_rand(uint32_t ctx, uint32_t distribution, uint32_t seed_low, uint32_t seed_high, const uint32_t *A,
   // const uint32_t *options);
   tsr_rand: { parameters: ["u32", "u32", "u32", "u32", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_geqrf(uint32_t ctx, const uint32_t *A, const uint32_t *Q, const uint32_t *R, const uint32_t
+  // *options);
+  tsr_geqrf: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_gesdd(uint32_t ctx, const uint32_t *A, const uint32_t *U, const uint32_t *S, const uint32_t *V,
+  // const uint32_t *info, const uint32_t *options);
+  tsr_gesdd: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_syevd(uint32_t ctx, const uint32_t *A, const uint32_t *W, const uint32_t *V, const uint32_t *info,
+  // const uint32_t *options);
+  tsr_syevd: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
 } as const;

@@ -64,7 +64,8 @@ enum {
 };
 
 /* Options of an operation: eight u32 (TSR_OPTION_WORDS); reserved words are 0. All zero: the documented defaults.
- * engine     TSR_TILED (own kernels), TSR_BLAS, TSR_MLX.
+ * engine     TSR_TILED (own kernels), TSR_BLAS, TSR_MLX: a vendor's library, after tsr_attach. What it does not have,
+ *            or cannot do to this contract, runs on the own kernels; tsr_trace tells which did.
  * tile       the kernel to use (TSR_TILE_*); TSR_TILE_DEFAULT lets the library choose by shape, and so does a way
  *            through a product that these operands do not allow. tsr_trace tells what ran.
  * chain      longest chain of float32 additions: 0 is the library's own (tsr_info "chain", at most 256), 32 the
@@ -121,10 +122,12 @@ enum { TSR_PRINCIPAL = 0, TSR_GRAM = 1, TSR_COLUMNS = 2, TSR_ROWS = 3 };
 enum { TSR_QUEUED = 0, TSR_INLINE = 1 };
 
 /* Words of one tsr_trace record (f64): number of the operation (they count from 1 in each context), tile that ran
- * (0: skipped by its predicate or cancelled), seconds from start to end on the device, 0. A device that runs many
+ * (0: skipped by its predicate or cancelled), seconds from start to end on the device, engine. A device that runs many
  * operations at one go (Metal) tests predicates itself, reports the tile that was encoded, and tells the seconds of
  * all of them with the last. */
-enum { TSR_TRACE_NUMBER = 0, TSR_TRACE_TILE = 1, TSR_TRACE_SECONDS = 2, TSR_TRACE_WORDS = 4 };
+enum {
+  TSR_TRACE_NUMBER = 0, TSR_TRACE_TILE = 1, TSR_TRACE_SECONDS = 2, TSR_TRACE_ENGINE = 3, TSR_TRACE_WORDS = 4
+};
 
 #ifdef __cplusplus
 extern "C" {
@@ -143,6 +146,10 @@ TSR_API int32_t tsr_info(uint32_t ctx, char *text, uint32_t capacity);
 /* Text of the last error of the context, NUL-terminated, cut to capacity; ctx 0: of the calling thread's last
  * failed call that had no valid context, or that of another thread. */
 TSR_API int32_t tsr_error(uint32_t ctx, char *text, uint32_t capacity);
+
+/* Opens a vendor's library (its file's path, NUL-terminated) as engine TSR_BLAS or TSR_MLX of the context, after the
+ * queue is idle, and compares what it computes with the plain loops. TSR_E_UNSUPPORTED tells why it cannot serve. */
+TSR_API int32_t tsr_attach(uint32_t ctx, uint32_t engine, const char *path);
 
 /* ---- memory ---- */
 
@@ -289,6 +296,18 @@ TSR_API int32_t tsr_resid(uint32_t ctx, const uint32_t *A, const uint32_t *X, co
 TSR_API int32_t tsr_rand(uint32_t ctx, uint32_t distribution, uint32_t seed_low, uint32_t seed_high,
                          const uint32_t *A,
                          const uint32_t *options);
+
+/* Whole factorisations of a vendor's LAPACK: engine TSR_BLAS only. A is not changed.
+ *
+ * geqrf: A = Q R for m >= n; Q (m x n) with orthonormal columns, R (n x n) upper triangular, R_jj >= 0. */
+TSR_API int32_t tsr_geqrf(uint32_t ctx, const uint32_t *A, const uint32_t *Q, const uint32_t *R,
+                          const uint32_t *options);
+/* gesdd: A = U diag(S) V; U (m x p), S (1 x p, descending), V (p x n), p = min(m,n); info (u32, 1x1) = LAPACK's. */
+TSR_API int32_t tsr_gesdd(uint32_t ctx, const uint32_t *A, const uint32_t *U, const uint32_t *S, const uint32_t *V,
+                          const uint32_t *info, const uint32_t *options);
+/* syevd: A = V diag(W) V' by the lower triangle of A; W (1 x n) ascending; info as above. */
+TSR_API int32_t tsr_syevd(uint32_t ctx, const uint32_t *A, const uint32_t *W, const uint32_t *V, const uint32_t *info,
+                          const uint32_t *options);
 
 #ifdef __cplusplus
 }

@@ -8,5 +8,7 @@ export interface Compiler {
 export function findCompiler(): Compiler;
 /** Compiles C files into one shared library, with the flags of the real one. */
 export function compileLibrary(compiler: Compiler, sources: string[], output: string): Promise<void>;
+/** Makes the library of a platform (process.platform and process.arch of where it will run); its path. */
+export function buildFor(compiler: Compiler, system: string, arch: string): Promise<string>;
 /** Makes the library where sources, flags or compiler have changed; its path. */
 export function build(): Promise<string>;

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Builds the native library, lib/<platform>-<arch>/libtesserae.<ext>, from core/ and cpu/. What is up to date is
-// left alone: objects and the library carry the hash of all that made them. Plain JavaScript for Node, because it
-// runs before all else.
+// Builds the native library, lib/<platform>-<arch>/libtesserae.<ext>, from core/, cpu/ and, for Apple Silicon, metal/.
+// What is up to date is left alone: objects and the library carry the hash of all that made them. Plain JavaScript for
+// Node, because it runs before all else.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -10,16 +10,9 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { root, say, SetupError } from "./setup.mjs";
+import { C_FLAGS, targetFor } from "./targets.mjs";
 
 const ZIG_VERSION = "0.15.2";
-const FOLDERS = ["core", "cpu"];
-const FLAGS = ["-std=c11", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-D_GNU_SOURCE", "-pthread"];
-const WARNINGS = ["-Wall", "-Wextra", "-Wpedantic"];
-const AVX2 = ["-mavx2", "-mfma"];
-const LIBRARIES = process.platform === "linux" ? ["-pthread", "-lm", "-ldl", "-Wl,-s"] : ["-pthread", "-lm"];
-
-const platform = `${process.platform}-${process.arch}`;
-const fileName = process.platform === "darwin" ? "libtesserae.dylib" : "libtesserae.so";
 
 /**
  * A C compiler: its command line up to the flags, and what tells it from others.
@@ -135,15 +128,8 @@ function compile(compiler, parameters) {
  */
 export async function compileLibrary(compiler, sources, output) {
   mkdirSync(dirname(output), { recursive: true });
-  await compile(compiler, [...FLAGS, "-shared", "-o", output, ...sources, ...LIBRARIES]);
-}
-
-function sourcesOf(extension) {
-  return FOLDERS.flatMap((folder) =>
-    readdirSync(join(root, folder)).filter((name) => name.endsWith(extension)).sort().map((name) =>
-      `${folder}/${name}`
-    )
-  );
+  const { flags, libraries } = targetFor(process.platform, process.arch, compiler);
+  await compile(compiler, [...flags, ...C_FLAGS, "-shared", "-o", output, ...sources, ...libraries]);
 }
 
 function hashOf(...texts) {
@@ -152,17 +138,13 @@ function hashOf(...texts) {
   return hash.digest("hex").slice(0, 16);
 }
 
-/**
- * The objects to make: source, flags, and a file name that holds the hash of both, of every header and of the
- * compiler.
- */
-function plan(compiler, folder) {
-  const headers = ["ffi/tsr.h", ...sourcesOf(".h")].map((file) => readFileSync(join(root, file), "utf8"));
-  return sourcesOf(".c").filter((file) => process.arch === "x64" || !file.endsWith("_avx2.c")).map((file) => {
-    const flags = file.endsWith("_avx2.c") ? [...FLAGS, ...WARNINGS, ...AVX2] : [...FLAGS, ...WARNINGS];
-    const text = readFileSync(join(root, file), "utf8");
-    const hash = hashOf(compiler.identity, ...compiler.flags, ...flags, ...headers, text);
-    return { file, flags, object: join(folder, `${file.replace("/", "-").replace(/\.c$/, "")}-${hash}.o`) };
+/** The objects of a target; a name holds the hash of the source, all that it may include, the flags and compiler. */
+function plan(compiler, target) {
+  return target.units.map(({ file, flags, included }) => {
+    const all = [...target.flags, ...flags], text = readFileSync(join(root, file), "utf8");
+    const hash = hashOf(compiler.identity, ...compiler.flags, ...all, included, text);
+    const name = file.replace("/", "-").replace(/\.\w+$/, "");
+    return { file, flags: all, object: join(target.folder, `${name}-${hash}.o`) };
   });
 }
 
@@ -180,28 +162,40 @@ async function compileObjects(compiler, objects) {
 }
 
 /**
- * Makes the library where sources, flags or compiler have changed; its path.
+ * Makes the library of a platform where sources, flags or compiler have changed; its path.
+ * @param {Compiler} compiler
+ * @param {string} system process.platform of where it will run
+ * @param {string} arch process.arch of that
  * @returns {Promise<string>}
  */
-export async function build() {
-  const compiler = findCompiler();
-  const folder = join(root, "build", platform), library = join(root, "lib", platform, fileName);
+export async function buildFor(compiler, system, arch) {
+  const target = targetFor(system, arch, compiler), { folder, library, libraries } = target;
   mkdirSync(folder, { recursive: true });
   mkdirSync(dirname(library), { recursive: true });
-  const objects = plan(compiler, folder);
-  const stamp = join(folder, "stamp.txt"), made = hashOf(...LIBRARIES, ...objects.map(({ object }) => object));
+  const objects = plan(compiler, target);
+  const stamp = join(folder, "stamp.txt"), made = hashOf(...libraries, ...objects.map(({ object }) => object));
   if (existsSync(library) && existsSync(stamp) && readFileSync(stamp, "utf8") === made) return library;
   const start = Date.now();
   say(`build: ${compiler.identity}`);
+  for (const { file, text } of target.generated) writeFileSync(file, text);
   await compileObjects(compiler, objects);
   const part = `${library}.${process.pid}`;
-  await compile(compiler, ["-shared", "-o", part, ...objects.map(({ object }) => object), ...LIBRARIES]);
+  const linked = [...target.flags, "-shared", "-o", part, ...objects.map(({ object }) => object), ...libraries];
+  await compile(compiler, linked);
   renameSync(part, library);
   writeFileSync(stamp, made);
   const current = new Set(objects.map(({ object }) => basename(object)));
   for (const name of readdirSync(folder)) if (name.endsWith(".o") && !current.has(name)) rmSync(join(folder, name));
   say(`build: ${library.slice(root.length)} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
   return library;
+}
+
+/**
+ * Makes this machine's library; its path.
+ * @returns {Promise<string>}
+ */
+export function build() {
+  return buildFor(findCompiler(), process.platform, process.arch);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {

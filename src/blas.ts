@@ -5,7 +5,7 @@ import type { Device } from "./device.ts";
 import { ArgumentError } from "./errors.ts";
 import { Matrix, sameDevice } from "./matrix.ts";
 import { record, telling, tracing } from "./trace.ts";
-import { choose, type Key, type Tile, tiles } from "./tune.ts";
+import { choose, engines, type Key, type Tile, tiles } from "./tune.ts";
 
 export { Matrix };
 export { flush, flushSync } from "./run.ts";
@@ -50,8 +50,10 @@ function encode(
   call: (device: Device) => Call,
 ): void {
   const device = sameDevice(key, options.when ? [...matrices, options.when] : matrices);
-  const row = choose(key, device.kind, size.m, size.n, size.k);
+  const row = choose(key, device.kind, size.m, size.n, size.k, undefined, device.engines);
+  const engine = device.asked === "auto" ? row.engine ?? "tiled" : device.asked;
   words.fill(0);
+  words[abi.TSR_OPTION_ENGINE] = engines.indexOf(engine);
   words[abi.TSR_OPTION_TILE] = tiles.indexOf(options.tile ?? row.value as Tile);
   words[abi.TSR_OPTION_CHAIN] = options.chain ?? 0;
   if (options.when) {
@@ -64,11 +66,11 @@ function encode(
   device.encoded(call(device)(device.context, words));
   const hostMs = performance.now() - start;
   const shape = matrices.map((a) => a.shape.join("x")).join(" ");
-  const why = options.tile ? "asked for by the call" : row.why;
+  const why = options.tile || engine !== (row.engine ?? "tiled") ? "asked for by the call" : row.why;
   record(device, {
     op: key,
     shape,
-    engine: "tiled",
+    engine,
     tile: String(row.value),
     why,
     deviceMs: 0,

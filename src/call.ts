@@ -1,9 +1,11 @@
 // A public call: its operands, held until it ends, and the type of the algorithms that serve both its forms.
-import { defaultDevice, type Device } from "./device.ts";
+import type { Device } from "./device.ts";
+import { attachEngine } from "./engines.ts";
 import { ArgumentError } from "./errors.ts";
 import { vectorFrom, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
-import { checkEngine, type Engine } from "./tune.ts";
+import { defaultDevice } from "./open.ts";
+import { type Engine, requireEngine } from "./tune.ts";
 
 /** Options that every call takes. */
 export interface RunOptions {
@@ -61,7 +63,9 @@ export class Call implements Disposable {
     this.#async = async;
     const first = operands.find((a): a is Matrix => a instanceof Matrix);
     this.device = options.device ?? first?.device ?? defaultDevice();
-    checkEngine(options.engine, this.device.engines, op);
+    const { engine } = options;
+    requireEngine(engine, op);
+    if (engine === "blas" || engine === "mlx") attachEngine(this.device, engine);
   }
 
   /** An operand. Numbers that the user can reach (`data` was read) are copied for an asynchronous call, so that nothing

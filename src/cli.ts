@@ -5,8 +5,10 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { TSR_ABI } from "../ffi/symbols.ts";
 import type { Tell } from "./demo.ts";
+import { surveyEngines } from "./engines.ts";
 import { read, type Variable, variables } from "./env.ts";
 import { cholesky, info, matmul, Matrix, type Proof, qr, solve, svd } from "./index.ts";
+import { defaultDevice } from "./open.ts";
 import { version } from "./version.ts";
 
 class UsageError extends Error {}
@@ -90,7 +92,8 @@ async function selfTest(): Promise<Check[]> {
 }
 
 async function runInfo({ json }: Values): Promise<number> {
-  const facts = { version, abi: TSR_ABI, ...info() };
+  const vendors = surveyEngines(defaultDevice());
+  const facts = { version, abi: TSR_ABI, ...info(), vendors };
   const names = Object.keys(variables) as Variable[];
   const environment = Object.fromEntries(
     names.map((name) => [name, read(name)]).filter(([, value]) => value !== undefined),

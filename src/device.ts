@@ -1,9 +1,7 @@
 // A device: one context of the native library, its queue, and its memory. The only place where a status becomes an
 // exception.
 import * as abi from "../ffi/symbols.ts";
-import { load, type Native } from "../ffi/load.ts";
-import { candidates } from "../ffi/locate.ts";
-import { debugLevel, debugLine, read } from "./env.ts";
+import type { Native } from "../ffi/load.ts";
 import { ArgumentError, DeviceError, DisposedError, DTypeError, OutOfMemoryError, ShapeError } from "./errors.ts";
 import { type Host, Memory, type Piece } from "./memory.ts";
 
@@ -19,6 +17,14 @@ interface Facts {
   readonly tiles: readonly string[];
   readonly engines: readonly string[];
   readonly emulated: boolean;
+  readonly blas?: VendorFacts;
+  readonly mlx?: VendorFacts;
+}
+
+/** What the library of a vendor is. */
+interface VendorFacts {
+  readonly library: string;
+  readonly kind: string;
 }
 
 /** The devices by name: what tsr_open is asked for. */
@@ -29,6 +35,10 @@ const devices: Readonly<Record<string, readonly [device: number, isa: number]>> 
   "cpu:avx2": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_AVX2],
 };
 
+export type VendorEngine = "blas" | "mlx";
+
+const engineNumbers: Readonly<Record<VendorEngine, number>> = { blas: abi.TSR_BLAS, mlx: abi.TSR_MLX };
+
 const texts = new TextDecoder();
 
 function textOf(bytes: Uint8Array): string {
@@ -38,17 +48,17 @@ function textOf(bytes: Uint8Array): string {
 /** Calls run in order on one queue; an operation is encoded first and runs when it is submitted. */
 export class Device implements Disposable, Host {
   readonly name: string;
-  readonly kind: string;
-  readonly engines: readonly string[];
   /** Path of the library file. */
   readonly library: string;
-  readonly facts: Facts;
   /** Why no better device was opened, where none was asked for by name. */
   readonly passedOver: string | undefined;
   readonly native: Native;
   readonly memory: Memory;
   /** Operations encoded since open: the number of the last one, as tsr_trace counts. */
   operations = 0;
+  /** What the call at work asks for: the engine of its operations, or "auto". */
+  asked: string = "auto";
+  #facts: Facts;
   readonly #context: number;
   #closed = false;
   #encoded: Piece[] = [];
@@ -76,12 +86,34 @@ export class Device implements Disposable, Host {
     const status = native.tsr_open(config, this.#out);
     this.#context = status === abi.TSR_OK ? this.#out[0]! : 0;
     if (status !== abi.TSR_OK) throw this.#failure(status);
-    const text = new Uint8Array(4096);
-    this.check(native.tsr_info(this.#context, text, text.length));
-    this.facts = JSON.parse(textOf(text)) as Facts;
-    this.kind = this.facts.kind;
-    this.engines = this.facts.engines;
+    this.#facts = this.#ask();
     this.memory = new Memory(this);
+  }
+
+  #ask(): Facts {
+    const text = new Uint8Array(8192);
+    this.check(this.native.tsr_info(this.#context, text, text.length));
+    return JSON.parse(textOf(text)) as Facts;
+  }
+
+  get facts(): Facts {
+    return this.#facts;
+  }
+
+  get kind(): string {
+    return this.#facts.kind;
+  }
+
+  /** "tiled", and the engines of vendors that are attached. */
+  get engines(): readonly string[] {
+    return this.#facts.engines;
+  }
+
+  /** Opens a vendor's library as an engine of this device; waits for its queue. */
+  attach(engine: VendorEngine, path: string): void {
+    const bytes = new TextEncoder().encode(`${path}\0`);
+    this.check(this.native.tsr_attach(this.context, engineNumbers[engine], bytes));
+    this.#facts = this.#ask();
   }
 
   /** The context, for calls into the library. */
@@ -229,56 +261,4 @@ export class Device implements Disposable, Host {
     this.#passed = Math.max(this.#passed, ticket);
     this.#flight = this.#flight.filter((f) => f.ticket > ticket);
   }
-}
-
-// ---- opening ----
-
-export interface OpenOptions {
-  /** "metal", "cpu", "cpu:avx2", "cpu:portable"; default: TSR_DEVICE, then metal where the library can open it, then
-   * cpu. */
-  device?: string;
-  /** Path of the native library; default: TSR_LIB, then the one of this package. */
-  library?: string;
-  /** Threads of the CPU library, default: TSR_THREADS, then one for each processor. */
-  threads?: number;
-}
-
-/** Opens a device of its own; close it (or `using`) when done. */
-export function open(options: OpenOptions = {}): Device {
-  const threads = threadCount(options.threads ?? read("TSR_THREADS"));
-  const { native, path } = load(candidates(options.library ?? read("TSR_LIB")));
-  const asked = options.device ?? read("TSR_DEVICE");
-  const device = asked === undefined ? openBest(native, path, threads) : new Device(asked, native, path, threads);
-  const { name, facts, passedOver } = device;
-  if (debugLevel() >= 1) {
-    debugLine(`opened ${name}: ${facts.isa}, ${facts.threads} threads, ${path}${passedOver ? `; ${passedOver}` : ""}`);
-  }
-  return device;
-}
-
-/** Metal where it opens, else the CPU, which then tells why. */
-function openBest(native: Native, path: string, threads: number): Device {
-  try {
-    return new Device("metal", native, path, threads);
-  } catch (error) {
-    if (!(error instanceof DeviceError)) throw error;
-    return new Device("cpu", native, path, threads, `metal was passed over: ${error.message}`);
-  }
-}
-
-function threadCount(value: number | string | undefined): number {
-  if (value === undefined) return 0;
-  const count = Number(value);
-  if (!Number.isInteger(count) || count < 1 || count > 256) {
-    throw new ArgumentError(`threads (or TSR_THREADS) is ${value}; it must be a whole number from 1 to 256`);
-  }
-  return count;
-}
-
-let shared: Device | undefined;
-
-/** The device used where none is given, opened at the first use. */
-export function defaultDevice(): Device {
-  if (!shared || shared.closed) shared = open();
-  return shared;
 }

@@ -4,8 +4,10 @@ import { ArgumentError } from "./errors.ts";
 
 /** The names, with what each takes. */
 export const variables = {
-  TSR_DEVICE: "device to open: cpu, cpu:portable, cpu:avx2",
+  TSR_DEVICE: "device to open: metal, cpu, cpu:portable, cpu:avx2",
   TSR_LIB: "path of the native library",
+  TSR_BLAS: "path of a BLAS and LAPACK for engine blas",
+  TSR_MLX: "path of mlx-c for engine mlx",
   TSR_TUNE: "dispatch rows put before the table, as qr.block=32;gemm=packed",
   TSR_THREADS: "threads of the CPU library, 1 to 256",
   TSR_DEBUG: "0 to 3: what is told on stderr",

@@ -11,7 +11,6 @@ import {
   type RangeOptions,
 } from "./basis.ts";
 import { type Cholesky, choleskyJob, type CholeskyOptions, isPositiveDefiniteJob } from "./cholesky.ts";
-import { defaultDevice } from "./device.ts";
 import { expmJob } from "./expm.ts";
 import { type Eigh, eighJob, type EighOptions, eigvalshJob } from "./eigh.ts";
 import { type FullSvdOptions, fullSvdJob, type Svd, svdvalsJob } from "./fullsvd.ts";
@@ -32,12 +31,14 @@ import {
   solveVectorJob,
   type TriangularOptions,
 } from "./solve.ts";
+import { defaultDevice } from "./open.ts";
 import { topJob, type TopOptions, type TopSvd } from "./svd.ts";
 import { effective } from "./tune.ts";
 import { version } from "./version.ts";
 
 export * from "./errors.ts";
-export { type Device, open, type OpenOptions } from "./device.ts";
+export type { Device } from "./device.ts";
+export { open, type OpenOptions } from "./open.ts";
 export type { NumberArray, VectorLike } from "./input.ts";
 export { type DeviceOptions, Matrix, type MatrixLike } from "./matrix.ts";
 export type { Proof, ProofOptions, Proven } from "./proof.ts";

@@ -1,8 +1,9 @@
 // Matrix: a dense float32 matrix or a view of one. A view is its native descriptor; `.T` and sub-views copy nothing.
 import * as abi from "../ffi/symbols.ts";
-import { defaultDevice, type Device } from "./device.ts";
+import type { Device } from "./device.ts";
 import { ArgumentError, DisposedError, OutOfMemoryError, ShapeError } from "./errors.ts";
 import { fillFrom, type MatrixData, type NumberArray, shapeOf } from "./input.ts";
+import { defaultDevice } from "./open.ts";
 import { Storage } from "./storage.ts";
 
 /** Anything a call accepts as a matrix. */

@@ -45,10 +45,20 @@ function tell({ phase, done, total }: Pause, onProgress: RunOptions["onProgress"
   if (total > 0) onProgress?.({ phase, done, total });
 }
 
+/** Goes on to the next pause; what is encoded meanwhile runs on the engine that the call asked for. */
+function step<T>(device: Device, algorithm: Algorithm<T>, { engine = "auto" }: RunOptions): IteratorResult<Pause, T> {
+  device.asked = engine;
+  try {
+    return algorithm.next();
+  } finally {
+    device.asked = "auto";
+  }
+}
+
 function driveSync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptions): T {
   try {
     for (;;) {
-      const { done, value } = algorithm.next();
+      const { done, value } = step(device, algorithm, options);
       const start = performance.now();
       device.submit(true);
       settle(device, performance.now() - start);
@@ -67,7 +77,7 @@ async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: R
   let ticket = 0;
   try {
     for (;;) {
-      const { done, value } = algorithm.next();
+      const { done, value } = step(device, algorithm, options);
       before = ticket;
       ticket = device.submit(false);
       if (done) {

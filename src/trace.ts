@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
 import { debugLevel, debugLine } from "./env.ts";
-import { tiles } from "./tune.ts";
+import { engines, tiles } from "./tune.ts";
 
 /** One operation of the native library. */
 export interface Operation {
@@ -72,6 +72,7 @@ function finish(map: Map<number, Pending>, record: Float64Array): void {
   map.delete(number);
   const { operation, flops } = entry;
   const tile = record[abi.TSR_TRACE_TILE]!;
+  operation.engine = engines[record[abi.TSR_TRACE_ENGINE]!] ?? operation.engine;
   operation.tile = tile === 0 ? "skipped" : tiles[tile] ?? String(tile);
   operation.deviceMs = record[abi.TSR_TRACE_SECONDS]! * 1e3;
   operation.gflops = tile === 0 || operation.deviceMs === 0 ? 0 : flops / operation.deviceMs / 1e6;

@@ -1,6 +1,7 @@
 // Dispatch as data: one table, first match wins. An override is a row put first, so there is no second code path.
+import type { VendorEngine } from "./device.ts";
 import { read } from "./env.ts";
-import { ArgumentError, DeviceError } from "./errors.ts";
+import { ArgumentError } from "./errors.ts";
 
 /** Where a row holds: device kind ("*": any) and the largest m, n and k; absent: no bound. */
 export interface Row {
@@ -10,6 +11,8 @@ export interface Row {
   readonly n?: number;
   readonly k?: number;
   readonly value: number | Tile;
+  /** Whose library computes it; absent: the own kernels. A device without that engine takes the next row. */
+  readonly engine?: VendorEngine;
   readonly why: string;
 }
 
@@ -31,6 +34,9 @@ export const tiles = [
 /** Those that may be asked for; "default" lets the library choose by shape. */
 export type Tile = Exclude<(typeof tiles)[number], "device" | "host">;
 export type Engine = "auto" | "tiled" | "blas" | "mlx";
+
+/** The engines; the index is tsr.h's. */
+export const engines: readonly string[] = ["tiled", "blas", "mlx"];
 
 export type Key =
   | "gemm"
@@ -135,7 +141,9 @@ export function parseRows(text: string): Row[] {
     if (!Object.hasOwn(keys, name)) {
       throw new ArgumentError(`TSR_TUNE: there is no key "${name}"; valid keys are ${Object.keys(keys).join(", ")}`);
     }
-    return { key: name as Key, device: "*", value: parseValue(name as Key, value), why: "TSR_TUNE" };
+    const row = { key: name as Key, device: "*", why: "TSR_TUNE" };
+    const engine = keys[name as Key][0] === "tile" && vendorEngines.find((e) => e === value);
+    return engine ? { ...row, value: "default", engine } : { ...row, value: parseValue(name as Key, value) };
   });
 }
 
@@ -144,7 +152,10 @@ function parseValue(key: Key, text: string): number | Tile {
   if (low === "tile") {
     const offered = tiles.filter((t): t is Tile => t !== "device" && t !== "host");
     const tile = offered.find((t) => t === text);
-    if (tile === undefined) throw new ArgumentError(`TSR_TUNE: ${key}=${text}; a tile is one of ${offered.join(", ")}`);
+    if (tile === undefined) {
+      const all = [...offered, ...vendorEngines].join(", ");
+      throw new ArgumentError(`TSR_TUNE: ${key}=${text}; a tile or engine is one of ${all}`);
+    }
     return tile;
   }
   const value = Number(text);
@@ -158,6 +169,8 @@ function parseValue(key: Key, text: string): number | Tile {
   return value;
 }
 
+const vendorEngines: readonly VendorEngine[] = ["blas", "mlx"];
+
 let rows: readonly Row[] | undefined;
 
 /** The rows in force: TSR_TUNE's first, then the table. */
@@ -165,7 +178,7 @@ export function effective(): readonly Row[] {
   return rows ??= [...parseRows(read("TSR_TUNE") ?? ""), ...table];
 }
 
-/** The first row of this key that fits. */
+/** The first row of this key that fits, of an engine that is there. */
 export function choose(
   key: Key,
   device: string,
@@ -173,22 +186,18 @@ export function choose(
   n: number,
   k: number,
   from: readonly Row[] = effective(),
+  engines: readonly string[] = [],
 ): Row {
   const row = from.find((r) =>
-    r.key === key && (r.device === "*" || r.device === device) && m <= (r.m ?? m) && n <= (r.n ?? n) && k <= (r.k ?? k)
+    r.key === key && (r.device === "*" || r.device === device) && m <= (r.m ?? m) && n <= (r.n ?? n) &&
+    k <= (r.k ?? k) && (r.engine === undefined || engines.includes(r.engine))
   );
   if (row === undefined) throw new ArgumentError(`dispatch: no row for ${key} at ${m}x${n}x${k} on ${device}`);
   return row;
 }
 
-/** Throws unless the device offers the engine that a call asked for. */
-export function checkEngine(engine: Engine | undefined, offered: readonly string[], op: string): void {
-  if (engine === undefined || engine === "auto" || offered.includes(engine)) return;
-  if (engine !== "blas" && engine !== "mlx") {
-    throw new ArgumentError(`${op}: there is no engine "${engine}"; engines are auto, tiled, blas, mlx`);
-  }
-  throw new DeviceError(
-    `${op}: engine "${engine}" is not in the library of this device, which offers ${offered.join(", ")}; ` +
-      "leave engine out, or open a library built with it (open({ library }) or TSR_LIB)",
-  );
+/** Throws unless there is an engine of that name. */
+export function requireEngine(engine: string | undefined, op: string): void {
+  if (engine === undefined || engine === "auto" || engines.includes(engine)) return;
+  throw new ArgumentError(`${op}: there is no engine "${engine}"; engines are auto, ${engines.join(", ")}`);
 }

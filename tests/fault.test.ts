@@ -140,6 +140,10 @@ test("after close every function knows the context no more", () => {
     n.tsr_orth(c, A.view, A.view, A.view, 0, 0, o),
     n.tsr_resid(c, A.view, A.view, A.view, A.view, o),
     n.tsr_rand(c, 0, 0, 0, A.view, o),
+    n.tsr_geqrf(c, A.view, A.view, A.view, o),
+    n.tsr_gesdd(c, A.view, A.view, A.view, A.view, A.view, o),
+    n.tsr_syevd(c, A.view, A.view, A.view, A.view, o),
+    n.tsr_attach(c, 1, text),
   ];
   const perContext = Object.keys(abi.symbols).length - 3; // all but tsr_abi, tsr_open and tsr_align
   assert.equal(statuses.length, perContext);

@@ -64,17 +64,17 @@ check("options", [
   [
     "engine blas",
     TSR_E_UNSUPPORTED,
-    /no engine blas; it has tiled/,
+    /engine blas is not attached.*tsr_attach/,
     (t) => t.laset(t.v(2, 2), options({ [TSR_OPTION_ENGINE]: abi.TSR_BLAS })),
   ],
   [
     "engine mlx",
     TSR_E_UNSUPPORTED,
-    /no engine mlx/,
+    /engine mlx is not attached/,
     (t) => t.laset(t.v(2, 2), options({ [TSR_OPTION_ENGINE]: abi.TSR_MLX })),
   ],
   ["no such engine", TSR_E_ARGUMENT, /engine is 3/, (t) => t.laset(t.v(2, 2), options({ [TSR_OPTION_ENGINE]: 3 }))],
-  ["no such tile", TSR_E_ARGUMENT, /tile is 7/, (t) => t.laset(t.v(2, 2), options({ [TSR_OPTION_TILE]: 7 }))],
+  ["no such tile", TSR_E_ARGUMENT, /tile is 9/, (t) => t.laset(t.v(2, 2), options({ [TSR_OPTION_TILE]: 9 }))],
   [
     "a product's tile elsewhere",
     TSR_E_UNSUPPORTED,
