@@ -43,7 +43,8 @@ uint64_t tsr_self(void) {
   return self;
 }
 
-const tsr_vendor *const tsr_vendors[TSR_ENGINES] = {[TSR_BLAS] = &tsr_blas_vendor};
+const tsr_vendor *const tsr_vendors[TSR_ENGINES] = {[TSR_BLAS] = &tsr_blas_vendor,
+                                                           [TSR_MLX] = &tsr_mlx_vendor};
 
 /* ---- finding ---- */
 
@@ -246,8 +247,6 @@ int32_t tsr_attach(uint32_t ctx, uint32_t engine, const char *path) {
   if (engine != TSR_BLAS && engine != TSR_MLX)
     return tsr_fail(context, TSR_E_ARGUMENT, "attach: engine is %u; it must be 1 (blas) or 2 (mlx)", engine);
   if (!path) return tsr_fail(context, TSR_E_ARGUMENT, "attach: no path given");
-  if (!tsr_vendors[engine])
-    return tsr_fail(context, TSR_E_UNSUPPORTED, "attach: this library has no engine mlx");
   if (context->run.vendor[engine])
     return tsr_fail(context, TSR_E_ARGUMENT, "attach: engine %u is attached already", engine);
   tsr_queue_idle(&context->queue);

@@ -115,7 +115,7 @@ typedef struct {
   int (*describe)(const void *state, char *json, size_t capacity); /* as snprintf */
 } tsr_vendor;
 
-extern const tsr_vendor tsr_blas_vendor;
+extern const tsr_vendor tsr_blas_vendor, tsr_mlx_vendor;
 
 /* The CPU library's own kernels (cpu/ops.c) and its instruction set: the best there is, or 0 when `wanted` cannot run
  * here. */

@@ -93,7 +93,7 @@ int32_t tsr_enter(uint32_t id, tsr_context **context);
 int32_t tsr_visit(uint32_t id, tsr_context **context);
 void tsr_leave(tsr_context *context);
 
-/* The vendor of an engine; NULL where this library has none. */
+/* The vendor of an engine; NULL: the own kernels. */
 extern const tsr_vendor *const tsr_vendors[TSR_ENGINES];
 
 /* ---- certify.c ---- */

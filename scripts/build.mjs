@@ -10,7 +10,7 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { root, say, SetupError } from "./setup.mjs";
-import { C_FLAGS, targetFor } from "./targets.mjs";
+import { C_FLAGS, staticTargetFor, targetFor } from "./targets.mjs";
 
 const ZIG_VERSION = "0.15.2";
 
@@ -148,8 +148,8 @@ function plan(compiler, target) {
   });
 }
 
-/** Compiles what is missing, as many at a time as there are processors. */
-async function compileObjects(compiler, objects) {
+/** Compiles what is missing, as many at a time as there are processors, and removes what is out of date. */
+async function compileObjects(compiler, folder, objects) {
   const waiting = objects.filter(({ object }) => !existsSync(object));
   const worker = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
@@ -159,6 +159,8 @@ async function compileObjects(compiler, objects) {
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const current = new Set(objects.map(({ object }) => basename(object)));
+  for (const name of readdirSync(folder)) if (name.endsWith(".o") && !current.has(name)) rmSync(join(folder, name));
 }
 
 /**
@@ -178,16 +180,34 @@ export async function buildFor(compiler, system, arch) {
   const start = Date.now();
   say(`build: ${compiler.identity}`);
   for (const { file, text } of target.generated) writeFileSync(file, text);
-  await compileObjects(compiler, objects);
+  await compileObjects(compiler, folder, objects);
   const part = `${library}.${process.pid}`;
   const linked = [...target.flags, "-shared", "-o", part, ...objects.map(({ object }) => object), ...libraries];
-  await compile(compiler, linked);
+  await compile(compiler, linked).catch((error) => {
+    rmSync(part, { force: true });
+    throw error;
+  });
   renameSync(part, library);
   writeFileSync(stamp, made);
-  const current = new Set(objects.map(({ object }) => basename(object)));
-  for (const name of readdirSync(folder)) if (name.endsWith(".o") && !current.has(name)) rmSync(join(folder, name));
   say(`build: ${library.slice(root.length)} in ${((Date.now() - start) / 1000).toFixed(1)} s`);
   return library;
+}
+
+/**
+ * Makes a static program for Linux of a C file and the sources of the library; its path.
+ * @param {Compiler} compiler zig
+ * @param {"arm64" | "x64"} arch
+ * @param {string} source
+ * @returns {Promise<string>}
+ */
+export async function buildStatic(compiler, arch, source) {
+  const target = staticTargetFor(arch, compiler), { folder, flags, libraries } = target;
+  mkdirSync(folder, { recursive: true });
+  const objects = plan(compiler, target), program = join(folder, basename(source, ".c"));
+  await compileObjects(compiler, folder, objects);
+  const parts = [source, ...objects.map(({ object }) => object)];
+  await compile(compiler, [...flags, ...C_FLAGS, "-o", program, ...parts, ...libraries]);
+  return program;
 }
 
 /**

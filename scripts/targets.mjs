@@ -7,12 +7,26 @@ import { root } from "./setup.mjs";
 
 const COMMON = ["-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-pthread"];
 const WARNINGS = ["-Wall", "-Wextra", "-Wpedantic"];
-const AVX2 = ["-mavx2", "-mfma"];
+/** Files for one instruction set, by how their names end. */
+const INSTRUCTION_SETS = [
+  { end: "_avx2.c", arch: "x64", flags: ["-mavx2", "-mfma"] },
+  {
+    end: "_avx512.c",
+    arch: "x64",
+    flags: ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx512bw", "-mfma"],
+    // Its baseline processor has no vectors of 64 bytes until it is told so.
+    zig: ["-mevex512"],
+  },
+  { end: "_neon.c", arch: "arm64", flags: [] },
+];
 const OBJECTIVE_C = ["-std=gnu11", "-fno-objc-arc", "-fblocks", "-Wall", "-Wextra"];
 const FRAMEWORKS = ["-framework", "Metal", "-framework", "Foundation", "-lobjc"];
 const HEADERS = "tests/metal-emulator/fake", STUBS = "tests/metal-emulator/cross/stubs";
 /** The oldest macOS: 14 has Metal's language 3.1. */
 const ZIG_TARGETS = { "darwin-arm64": "aarch64-macos.14.0", "darwin-x64": "x86_64-macos.11.0" };
+
+/** Programs that need nothing of the machine they run on. */
+const STATIC_TARGETS = { arm64: "aarch64-linux-musl", x64: "x86_64-linux-musl" };
 
 /** Flags of every C file, of the library and of what tests compile. */
 export const C_FLAGS = ["-std=c11", ...COMMON, "-D_GNU_SOURCE"];
@@ -37,11 +51,25 @@ function textOf(files) {
   return files.map((file) => readFileSync(join(root, file), "utf8")).join("\0");
 }
 
-function cUnits(arch, defines) {
+/**
+ * The flags for the instructions that a C file may use; undefined: it is for another architecture.
+ * @param {string} file
+ * @param {string} arch
+ * @param {boolean} zig
+ * @returns {string[] | undefined}
+ */
+export function instructionFlags(file, arch, zig) {
+  const set = INSTRUCTION_SETS.find(({ end }) => file.endsWith(end));
+  if (!set) return [];
+  return set.arch === arch ? [...set.flags, ...(zig && set.zig ? set.zig : [])] : undefined;
+}
+
+function cUnits(arch, defines, zig) {
   const included = textOf(["ffi/tsr.h", ...filesIn(["core", "cpu", "vendor"], ".h")]);
-  const flags = [...C_FLAGS, ...WARNINGS, ...defines];
-  const files = filesIn(["core", "cpu", "vendor"], ".c").filter((file) => arch === "x64" || !file.endsWith("_avx2.c"));
-  return files.map((file) => ({ file, flags: file.endsWith("_avx2.c") ? [...flags, ...AVX2] : flags, included }));
+  return filesIn(["core", "cpu", "vendor"], ".c").flatMap((file) => {
+    const instructions = instructionFlags(file, arch, zig);
+    return instructions ? [{ file, flags: [...C_FLAGS, ...WARNINGS, ...defines, ...instructions], included }] : [];
+  });
 }
 
 /** folder is where kernels.inc will lie. */
@@ -76,8 +104,19 @@ export function targetFor(system, arch, compiler) {
     folder,
     library: join(root, "lib", name, `libtesserae.${system === "darwin" ? "dylib" : "so"}`),
     flags: zig && system === "darwin" ? ["-target", ZIG_TARGETS[name]] : [],
-    units: [...cUnits(arch, defines), ...(metal ? metalUnits(folder, defines, zig, kernels) : [])],
+    units: [...cUnits(arch, defines, zig), ...(metal ? metalUnits(folder, defines, zig, kernels) : [])],
     libraries: librariesFor(system, metal, zig),
     generated: metal ? [{ file: join(folder, "kernels.inc"), text: asBytes(kernels) }] : [],
   };
+}
+
+/**
+ * The sources of the library for a static program on Linux, which zig makes on any machine.
+ * @param {"arm64" | "x64"} arch
+ * @param {import("./build.mjs").Compiler} compiler
+ * @returns {Target}
+ */
+export function staticTargetFor(arch, compiler) {
+  const name = `linux-${arch}-static`, flags = ["-target", STATIC_TARGETS[arch], "-static"];
+  return { ...targetFor("linux", arch, compiler), name, folder: join(root, "build", name), flags, libraries: ["-lm"] };
 }

@@ -5,14 +5,16 @@ import { basename } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Device, VendorEngine } from "./device.ts";
-import { read, type Variable } from "./env.ts";
+import { read } from "./env.ts";
 import { DeviceError } from "./errors.ts";
 
 /** How long a library may take to load and to compute a few small matrices. */
 const TRIAL_MS = 10_000;
 
 interface Vendor {
-  readonly variable: Variable;
+  /** The path that the environment gives, and the name of the variable. */
+  readonly given: () => string | undefined;
+  readonly variable: string;
   readonly places: Readonly<Record<string, readonly string[]>>;
   /** What gets a machine such a library. */
   readonly advice: string;
@@ -22,6 +24,7 @@ const accelerate = "/System/Library/Frameworks/Accelerate.framework/Accelerate";
 
 export const vendors: Readonly<Record<VendorEngine, Vendor>> = {
   blas: {
+    given: () => read("TSR_BLAS"),
     variable: "TSR_BLAS",
     places: {
       darwin: [accelerate, "/opt/homebrew/opt/openblas/lib/libopenblas.dylib"],
@@ -30,6 +33,7 @@ export const vendors: Readonly<Record<VendorEngine, Vendor>> = {
     advice: "apt install libopenblas0, or give the path of an OpenBLAS, MKL or BLIS",
   },
   mlx: {
+    given: () => read("TSR_MLX"),
     variable: "TSR_MLX",
     places: {
       darwin: ["/opt/homebrew/lib/libmlxc.dylib", "/usr/local/lib/libmlxc.dylib"],
@@ -96,8 +100,8 @@ function tryInChild(device: Device, engine: VendorEngine, paths: readonly string
 /** The library at this path, or at the usual places, becomes an engine of the device. */
 export function attachEngine(device: Device, engine: VendorEngine, asked?: string): void {
   if (device.engines.includes(engine)) return;
-  const { variable, places, advice } = vendors[engine];
-  const named = asked ?? read(variable);
+  const { given, variable, places, advice } = vendors[engine];
+  const named = asked ?? given();
   const paths = named === undefined ? places[process.platform] ?? [] : [named];
   const key = [device.library, engine, ...paths].join("\0");
   let trial = trials.get(key);

@@ -4,7 +4,7 @@ import { ArgumentError } from "./errors.ts";
 
 /** The names, with what each takes. */
 export const variables = {
-  TSR_DEVICE: "device to open: metal, cpu, cpu:portable, cpu:avx2",
+  TSR_DEVICE: "device to open: metal, cpu, cpu:portable, cpu:avx2, cpu:avx512, cpu:neon",
   TSR_LIB: "path of the native library",
   TSR_BLAS: "path of a BLAS and LAPACK for engine blas",
   TSR_MLX: "path of mlx-c for engine mlx",

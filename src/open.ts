@@ -8,7 +8,7 @@ import { debugLevel, debugLine, read } from "./env.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 
 export interface OpenOptions {
-  /** "metal", "cpu", "cpu:avx2", "cpu:portable"; default: TSR_DEVICE, then metal where the library can open it, then
+  /** "metal", "cpu", or an instruction set, as "cpu:avx2"; default: TSR_DEVICE, then metal where it can be opened, then
    * cpu. */
   device?: string;
   /** Path of the native library; default: TSR_LIB, then the one of this package. */
@@ -45,7 +45,7 @@ export function open(options: OpenOptions = {}): Device {
 /** Attaches an engine that was asked for; on macOS also Accelerate, which every machine has. */
 function equip(device: Device, engine: VendorEngine, asked: string | boolean | undefined): void {
   if (asked === false) return;
-  const named = typeof asked === "string" ? asked : read(vendors[engine].variable);
+  const named = typeof asked === "string" ? asked : vendors[engine].given();
   const always = engine === "blas" && process.platform === "darwin";
   if (named !== undefined || asked === true || always) attachEngine(device, engine, named);
 }

@@ -1,8 +1,8 @@
 // The functions of tsr.h as they are, for tests of the contract: a context, views on arrays of the test's own,
 // statuses by name.
 import { load, type Native } from "../ffi/load.ts";
-import { candidates } from "../ffi/locate.ts";
 import * as abi from "../ffi/symbols.ts";
+import { testDevice } from "./device.ts";
 
 export interface Shape {
   type?: number;
@@ -67,7 +67,9 @@ export class Operand {
 const arrays = { [abi.TSR_F32]: Float32Array, [abi.TSR_F64]: Float64Array, [abi.TSR_U32]: Uint32Array };
 const CANARY = 0x7FC12345;
 
-/** One context with its own small tools. */
+const devices: Readonly<Record<string, number>> = { cpu: abi.TSR_DEVICE_CPU, metal: abi.TSR_DEVICE_METAL };
+
+/** One context of the tests' device, with its own small tools. */
 export class Raw implements Disposable {
   readonly native: Native;
   readonly context: number;
@@ -78,7 +80,8 @@ export class Raw implements Disposable {
   constructor(config: { isa?: number; threads?: number } = {}) {
     this.native = library();
     const words = new Uint32Array(abi.TSR_CONFIG_WORDS);
-    words.set([abi.TSR_ABI, abi.TSR_DEVICE_CPU, config.isa ?? abi.TSR_ISA_BEST, config.threads ?? 0]);
+    const device = devices[testDevice().name.split(":")[0]!]!;
+    words.set([abi.TSR_ABI, device, config.isa ?? abi.TSR_ISA_BEST, config.threads ?? 0]);
     this.context = 0;
     this.ok(this.native.tsr_open(words, this.out));
     this.context = this.out[0]!;
@@ -139,8 +142,21 @@ export class Raw implements Disposable {
   }
 }
 
+/** The instruction sets that this machine has, as numbers of tsr.h. */
+export function instructionSets(): number[] {
+  return [abi.TSR_ISA_AVX512, abi.TSR_ISA_AVX2, abi.TSR_ISA_NEON, abi.TSR_ISA_PORTABLE].filter((isa) => {
+    try {
+      using raw = new Raw({ isa, threads: 1 });
+      return raw.context > 0;
+    } catch (error) {
+      if (/TSR_E_UNSUPPORTED/.test(String(error))) return false;
+      throw error;
+    }
+  });
+}
+
 export function library(): Native {
-  return load(candidates()).native;
+  return load([testDevice().library]).native;
 }
 
 export function nameOf(status: number): string {

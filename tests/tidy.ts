@@ -139,7 +139,7 @@ function checkEnvironment(tree: Tree): string[] {
 
 /** Files that something outside the tree starts: package.json's commands and entry points, test runner, C compiler. */
 function isEntry(path: string): boolean {
-  const named = ["scripts/main.mjs", "src/index.ts", "src/blas.ts", "src/cli.ts", "ffi/tsr.h"];
+  const named = ["scripts/main.mjs", "src/index.ts", "src/blas.ts", "src/cli.ts", "src/probe.ts", "ffi/tsr.h"];
   return named.includes(path) || /^tests\/.*\.test\.ts$/.test(path) || /^(core|cpu)\/[^/]*\.c$/.test(path);
 }
 
@@ -209,7 +209,7 @@ export function functionLengths(path: string, text: string): { line: number; len
   const found: { line: number; length: number }[] = [];
   all.forEach((line, i) => {
     if (isC(path)) {
-      const start = line === "}" ? all.findLastIndex((other, j) => j < i && /^[a-zA-Z]/.test(other)) : -1;
+      const start = line === "}" ? all.findLastIndex((other, j) => j < i && /^(?:[a-zA-Z]|[-+] \()/.test(other)) : -1;
       if (start >= 0) found.push({ line: start + 1, length: i - start + 1 });
     } else if (scriptFunction.test(line) && !notFunction.test(line)) {
       const depth = /^\s*/.exec(line)![0];
