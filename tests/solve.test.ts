@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  explainSync,
   Matrix,
   SingularError,
   solve,
@@ -69,6 +70,14 @@ describe("solve", () => {
       const a = recipe.make();
       await check(a, randomSample(a.shape[0], 3, 72), {}, wide(a), at % 2 === 0);
     });
+  });
+
+  it("keeps to LU where that is accurate, and goes on to certified QR where it is not", () => {
+    const operations = (a: Sample): string[] =>
+      explainSync(() => solveSync(a, randomSample(a.shape[0], 2, 8))).operations.map(({ op }) => op);
+    const plain = operations(randomSample(60, 60, 9)), grown = operations(growth(80));
+    assert.ok(plain.includes("getrf") && plain.includes("laswp") && !plain.includes("orth"), plain.join(" "));
+    assert.ok(grown.includes("getrf") && grown.includes("orth"), grown.join(" "));
   });
 
   it("meets its backward error for triangles, and reads nothing else", async () => {

@@ -63,9 +63,11 @@ inline int exponent_of(float s) {
   return e == 0 || e == 255 ? 0 : e - 126;
 }
 
+/* A column brought to size has no subnormal numbers: they count as 0, and a GPU may take them so or not. */
 inline float scale_number(float x, float s, uint mode) {
   if (mode == 0u) return x * s;
   int e = exponent_of(s);
+  if (mode == 1u && (as_type<uint>(x) & 0x7f800000u) == 0u) return 0.0f;
   return scale_by(x, mode == 1u ? -e : e);
 }
 
