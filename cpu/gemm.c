@@ -17,11 +17,15 @@ enum {
 };
 
 const tsr_kernels *tsr_kernels_of(uint32_t isa) {
-#ifdef __x86_64__
-  if (isa == TSR_ISA_AVX2) return &tsr_kernels_avx2;
+  switch (isa) {
+#if defined(__x86_64__)
+    case TSR_ISA_AVX2: return &tsr_kernels_avx2;
+    case TSR_ISA_AVX512: return &tsr_kernels_avx512;
+#elif defined(__aarch64__)
+    case TSR_ISA_NEON: return &tsr_kernels_neon;
 #endif
-  (void)isa;
-  return &tsr_kernels_portable;
+    default: return &tsr_kernels_portable;
+  }
 }
 
 uint32_t tsr_fast_chain(uint32_t isa) {

@@ -81,9 +81,12 @@ typedef struct {
 
 enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4, TSR_SWEEP_ROWS = 4 };
 
+void tsr_fold_portable(size_t n, const float *from, double *to, bool add);
+void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
+void tsr_rows_portable(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
 void tsr_sweep_portable(const tsr_sweep *s);
 void tsr_turn_portable(size_t n, double *x, double *y, double c, double s);
-extern const tsr_kernels tsr_kernels_portable, tsr_kernels_avx2;
+extern const tsr_kernels tsr_kernels_portable, tsr_kernels_avx2, tsr_kernels_avx512, tsr_kernels_neon;
 const tsr_kernels *tsr_kernels_of(uint32_t isa);
 
 /* ---- a product ---- */

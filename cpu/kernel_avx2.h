@@ -1,15 +1,17 @@
-/* kernel_avx2.h: what the AVX2 files share. */
+/* kernel_avx2.h: what the AVX2 files share, and AVX-512 takes from them. */
 #ifndef TSR_KERNEL_AVX2_H
 #define TSR_KERNEL_AVX2_H
 #include "gemm.h"
 #include <immintrin.h>
 
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 32")
 #define INLINE static inline __attribute__((always_inline))
 
 void tsr_pack_avx2(const tsr_pack *pack, float *to);
 void tsr_pack64_avx2(const tsr_pack *pack, double *to);
-void tsr_unpack_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld);
+void tsr_unpack16_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld);
+void tsr_unpack32_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld);
+void tsr_fold_avx2(size_t n, const float *from, double *to, bool add);
 void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
 void tsr_rows_avx2(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
 void tsr_sweep_avx2(const tsr_sweep *s);

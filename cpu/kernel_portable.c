@@ -131,8 +131,8 @@ static void substitute(const tsr_corner *k) {
   }
 }
 
-static void fold(size_t n, const float *from, double *to, bool more) {
-  for (size_t i = 0; i < n; i++) to[i] = more ? to[i] + (double)from[i] : (double)from[i];
+void tsr_fold_portable(size_t n, const float *from, double *to, bool add) {
+  for (size_t i = 0; i < n; i++) to[i] = add ? to[i] + (double)from[i] : (double)from[i];
 }
 
 static float dot(size_t k, const float *a, const float *x) {
@@ -148,11 +148,11 @@ static float dot(size_t k, const float *a, const float *x) {
   return s[0];
 }
 
-static void dots(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y) {
+void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y) {
   for (size_t r = 0; r < rows; r++) y[r] = dot(k, a + r * lda, x);
 }
 
-static void rows_times(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z) {
+void tsr_rows_portable(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z) {
   for (size_t t = 0; t < k; t++, a += lda) {
     float f = y[t];
     for (size_t j = 0; j < n; j++) z[j] = t == 0 ? f * a[j] : z[j] + f * a[j];
@@ -170,9 +170,9 @@ const tsr_kernels tsr_kernels_portable = {
     .pack64 = pack64,
     .unpack = unpack,
     .substitute = substitute,
-    .fold = fold,
-    .dots = dots,
-    .rows = rows_times,
+    .fold = tsr_fold_portable,
+    .dots = tsr_dots_portable,
+    .rows = tsr_rows_portable,
     .sweep = tsr_sweep_portable,
     .turn = tsr_turn_portable,
 };

@@ -1,11 +1,11 @@
 /* pack_avx2.c: copies operands of a product into panels, with AVX2: as float or widened to double, as they lie or
- * transposed. */
+ * transposed. Panels are as wide as the tiles of AVX2 and of AVX-512. */
 #include "gemm.h"
 #ifdef __AVX2__
 #include "kernel_avx2.h"
 
-enum { LANES = 8, NR = 16, ROWS_AHEAD = 4 };
-_Static_assert((int)TSR_PACK_SLACK > (int)LANES, "a panel of 6 is written in eights");
+enum { LANES = 8, ROWS_AHEAD = 4 };
+_Static_assert((int)TSR_PACK_SLACK > (int)LANES, "panels of 6 and 14 are written in eights");
 
 INLINE void put(const bool wide, void *to, size_t at, __m256 x) {
   if (wide) {
@@ -30,12 +30,12 @@ INLINE void copy(const bool wide, const size_t w, size_t panels, const tsr_pack 
 
 /* and a panel that cannot. */
 INLINE void copy_part(const bool wide, const size_t w, size_t panel, const tsr_pack *p, void *to) {
-  size_t left = tsr_min(p->width - panel * w, w);
-  __m256i mask[2] = {tsr_mask(left), tsr_mask(left > LANES ? left - LANES : 0)};
+  size_t left = tsr_min(p->width - panel * w, w), at = panel * p->panel;
+  __m256i mask[4];
+  UNROLL for (size_t h = 0; h < w; h += LANES) mask[h / LANES] = tsr_mask(left > h ? left - h : 0);
   const float *from = p->from + panel * w;
-  for (size_t t = 0; t < p->k; t++, from += p->ld) {
-    put(wide, to, panel * p->panel + t * w, _mm256_maskload_ps(from, mask[0]));
-    if (w > LANES) put(wide, to, panel * p->panel + t * w + LANES, _mm256_maskload_ps(from + LANES, mask[1]));
+  for (size_t t = 0; t < p->k; t++, from += p->ld, at += w) {
+    UNROLL for (size_t h = 0; h < w; h += LANES) put(wide, to, at + h, _mm256_maskload_ps(from + h, mask[h / LANES]));
   }
 }
 
@@ -82,7 +82,7 @@ INLINE void transpose_lines(const bool wide, const size_t w, size_t lines, size_
 
 INLINE void pack(const bool wide, const size_t w, const tsr_pack *p, void *to) {
   if (!p->transpose) {
-    const size_t read = w < LANES ? LANES : w;
+    const size_t read = (w + LANES - 1) / LANES * LANES;
     size_t whole = p->width < read ? 0 : (p->width - read) / w + 1;
     copy(wide, w, whole, p, to);
     for (; whole * w < p->width; whole++) copy_part(wide, w, whole, p, to);
@@ -90,31 +90,41 @@ INLINE void pack(const bool wide, const size_t w, const tsr_pack *p, void *to) {
   }
   for (size_t panel = 0; panel * w < p->width; panel++) {
     size_t left = tsr_min(p->width - panel * w, w);
-    for (size_t h = 0; h < w; h += LANES) {
-      size_t lines = left > h ? tsr_min(left - h, LANES) : 0;
-      transpose_lines(wide, w, lines, p->k, p->from + (panel * w + h) * p->ld, p->ld, to, panel * p->panel + h);
+    /* From the last eight to the first: where they reach over the panel's width they spoil the next step's first. */
+    for (size_t eight = (w + LANES - 1) / LANES; eight-- > 0;) {
+      size_t h = eight * LANES, lines = left > h ? tsr_min(left - h, LANES) : 0;
+      const float *from = p->from + (panel * w + tsr_min(h, left)) * p->ld;
+      transpose_lines(wide, w, lines, p->k, from, p->ld, to, panel * p->panel + h);
     }
   }
 }
 
 void tsr_pack_avx2(const tsr_pack *p, float *to) {
-  if (p->w == NR) pack(false, NR, p, to);
-  else pack(false, 6, p, to);
+  switch (p->w) {
+    case 6: pack(false, 6, p, to); break;
+    case 14: pack(false, 14, p, to); break;
+    case 16: pack(false, 16, p, to); break;
+    default: pack(false, 32, p, to); break;
+  }
 }
 
 void tsr_pack64_avx2(const tsr_pack *p, double *to) {
-  if (p->w == 8) pack(true, 8, p, to);
-  else pack(true, 6, p, to);
+  switch (p->w) {
+    case 6: pack(true, 6, p, to); break;
+    case 8: pack(true, 8, p, to); break;
+    case 14: pack(true, 14, p, to); break;
+    default: pack(true, 16, p, to); break;
+  }
 }
 
-void tsr_unpack_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld) {
+INLINE void unpack(const size_t w, size_t width, size_t k, const float *panel, float *to, size_t ld) {
   for (size_t h = 0; h < width; h += LANES) {
     size_t lines = tsr_min(width - h, LANES);
     for (size_t t = 0; t < k; t += LANES) {
       __m256 r[LANES];
       size_t left = tsr_min(k - t, LANES);
       UNROLL for (size_t i = 0; i < LANES; i++)
-        r[i] = i < left ? _mm256_loadu_ps(panel + (t + i) * NR + h) : _mm256_setzero_ps();
+        r[i] = i < left ? _mm256_loadu_ps(panel + (t + i) * w + h) : _mm256_setzero_ps();
       transpose8(r);
       __m256i mask = tsr_mask(left);
       for (size_t i = 0; i < lines; i++) {
@@ -123,5 +133,13 @@ void tsr_unpack_avx2(size_t width, size_t k, const float *panel, float *to, size
       }
     }
   }
+}
+
+void tsr_unpack16_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld) {
+  unpack(16, width, k, panel, to, ld);
+}
+
+void tsr_unpack32_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld) {
+  unpack(32, width, k, panel, to, ld);
 }
 #endif

@@ -17,6 +17,8 @@ interface Facts {
   readonly tiles: readonly string[];
   readonly engines: readonly string[];
   readonly emulated: boolean;
+  /** What a GPU's self-test looked at; it opens only where all of that holds. */
+  readonly checks?: readonly string[];
   readonly blas?: VendorFacts;
   readonly mlx?: VendorFacts;
 }
@@ -25,6 +27,8 @@ interface Facts {
 interface VendorFacts {
   readonly library: string;
   readonly kind: string;
+  /** Of a BLAS: whether it has the factorisations of LAPACK. */
+  readonly lapack?: boolean;
 }
 
 /** The devices by name: what tsr_open is asked for. */
@@ -33,6 +37,8 @@ const devices: Readonly<Record<string, readonly [device: number, isa: number]>> 
   "cpu": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_BEST],
   "cpu:portable": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_PORTABLE],
   "cpu:avx2": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_AVX2],
+  "cpu:avx512": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_AVX512],
+  "cpu:neon": [abi.TSR_DEVICE_CPU, abi.TSR_ISA_NEON],
 };
 
 export type VendorEngine = "blas" | "mlx";

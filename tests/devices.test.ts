@@ -1,6 +1,8 @@
 // Every instruction set of this machine keeps the contracts, each by its own kernels.
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { describe, it, test } from "node:test";
 import {
   choleskySync,
   type Device,
@@ -18,7 +20,7 @@ import { every } from "./helpers.ts";
 import { fill, positive, Random, randomSample, type Sample, sample, square, tall } from "./matrices.ts";
 import { hold, singularValues64, transpose, wide } from "./metrics.ts";
 
-const names = ["cpu", "cpu:portable", "cpu:avx2"] as const;
+const names = ["cpu", "cpu:portable", "cpu:avx2", "cpu:avx512", "cpu:neon"] as const;
 
 /** The device, or undefined where this machine lacks the instructions. */
 function openIfAble(device: string): Device | undefined {
@@ -31,15 +33,37 @@ function openIfAble(device: string): Device | undefined {
   }
 }
 
+const missing: string[] = [], devices: [string, Device][] = [];
+for (const name of names) {
+  const device = openIfAble(name);
+  if (device) devices.push([name, device]);
+  else missing.push(name);
+}
+if (missing.length > 0) console.log(`not on this machine, and not tested: ${missing.join(", ")}`);
+
+/** What the system says about this machine's processor. */
+function told(): string[] {
+  if (process.arch === "arm64") return ["cpu:neon"];
+  const flags = new Set(/^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" "));
+  const all = (...needed: string[]) => needed.every((flag) => flags.has(flag));
+  const wide = all("avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl");
+  return [...(all("avx2", "fma") ? ["cpu:avx2"] : []), ...(wide ? ["cpu:avx512"] : [])];
+}
+
+if (process.arch === "arm64" || existsSync("/proc/cpuinfo")) {
+  test("the instruction sets are those that the system tells of", () => {
+    assert.deepEqual(devices.map(([name]) => name), ["cpu", "cpu:portable", ...told()]);
+    const [, best] = devices[0]!, [last] = devices.at(-1)!;
+    assert.equal(`cpu:${best.facts.isa}`, last);
+  });
+}
+
 function on(device: Device, { data, shape }: Sample): Matrix {
   return Matrix.from(data, shape, { device });
 }
 
-for (const name of names) {
-  const device = openIfAble(name);
-  describe(`device ${name}`, { skip: device === undefined ? "this machine lacks these instructions" : false }, () => {
-    const here = device!;
-
+for (const [name, here] of devices) {
+  describe(`device ${name}`, () => {
     it("is the one that was asked for", () => {
       assert.equal(here.name, name);
       if (name !== "cpu") assert.equal(here.facts.isa, name.replace("cpu:", ""));

@@ -7,11 +7,11 @@ import { every } from "./helpers.ts";
 import { fill, normal, Random, uniform } from "./matrices.ts";
 import * as t from "./metrics.ts";
 import { check } from "./statuses.ts";
-import { type Operand, options, Raw, type Shape } from "./raw.ts";
+import { instructionSets, type Operand, options, Raw, type Shape } from "./raw.ts";
 
 const u32: Shape = { type: abi.TSR_U32 };
 const inside: Shape = { slack: 3, offset: 5 };
-const isas = [abi.TSR_ISA_BEST, abi.TSR_ISA_PORTABLE];
+const isas = instructionSets();
 const tiles = [abi.TSR_TILE_DEFAULT, abi.TSR_TILE_REFERENCE];
 
 interface Factors {
@@ -75,7 +75,7 @@ describe("getrf", () => {
     const name = abi.TSR_TILE_DEFAULT === tile ? "fast" : "plain";
     it(`gives factors of any shape, ${name}`, async () => {
       await every(shapes, ([m, n]) => `${m}x${n}`, ([m, n], at) => {
-        using raw = new Raw({ isa: isas[at % 2]! });
+        using raw = new Raw({ isa: isas[at % isas.length]! });
         const a = rounded(normal(m, n, at)), factors = factor(raw, a, tile);
         requireFactors(a, factors);
         assert.equal(factors.info, 0);
@@ -84,7 +84,7 @@ describe("getrf", () => {
 
     it(`gives factors of hard matrices, ${name}`, async () => {
       await every(hard, ([what]) => what, ([, make], at) => {
-        using raw = new Raw({ isa: isas[at % 2]! });
+        using raw = new Raw({ isa: isas[at % isas.length]! });
         const a = rounded(make(100));
         requireFactors(a, factor(raw, a, tile));
       });

@@ -1,0 +1,37 @@
+/* kernel_avx512.c: tiles of a product for AVX-512: 14x32 float, 14x16 double, and narrower or lower ones for the
+ * edges. Twenty-eight accumulators, two vectors of B and one broadcast element of A leave one register free. What is
+ * limited by memory is AVX2's. */
+#include "gemm.h"
+#ifdef __AVX512F__
+#include "kernel_avx2.h"
+
+enum { MR = 14, REACH = 3 };
+#define EACH_ROW(F, ...) F(1, __VA_ARGS__) F(2, __VA_ARGS__) F(3, __VA_ARGS__) F(4, __VA_ARGS__) F(5, __VA_ARGS__) \
+  F(6, __VA_ARGS__) F(7, __VA_ARGS__) F(8, __VA_ARGS__) F(9, __VA_ARGS__) F(10, __VA_ARGS__) F(11, __VA_ARGS__) \
+  F(12, __VA_ARGS__) F(13, __VA_ARGS__) F(14, __VA_ARGS__)
+typedef __m512 vector;
+typedef __m512d vector64;
+#include "kernel_tile.h"
+#include "kernel_x86.h"
+
+INLINE vector spread(float x) { return _mm512_set1_ps(x); }
+INLINE vector madd(vector x, vector y, vector z) { return _mm512_fmadd_ps(x, y, z); }
+
+const tsr_kernels tsr_kernels_avx512 = {
+    .mr = MR,
+    .nr = NR,
+    .mr64 = MR64,
+    .nr64 = NR64,
+    .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
+    .tile64 = doubles,
+    .pack = tsr_pack_avx2,
+    .pack64 = tsr_pack64_avx2,
+    .unpack = tsr_unpack32_avx2,
+    .substitute = substitute_corner,
+    .fold = tsr_fold_avx2,
+    .dots = tsr_dots_avx2,
+    .rows = tsr_rows_avx2,
+    .sweep = tsr_sweep_avx2,
+    .turn = tsr_turn_avx2,
+};
+#endif

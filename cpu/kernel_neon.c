@@ -1,0 +1,84 @@
+/* kernel_neon.c: tiles of a product for NEON: 12x8 float, 12x4 double, and narrower or lower ones for the edges.
+ * Twenty-four accumulators, two vectors of B and one of A, whose lanes are factors of their own. Rows of C are eight
+ * wide and not twelve, because 8 divides the usual numbers of columns. What is limited by memory is the portable code.
+ */
+#include "gemm.h"
+#ifdef __aarch64__
+#include <arm_neon.h>
+#include "kernel_neon.h"
+
+enum { MR = 12, REACH = 1 };
+#define EACH_ROW(F, ...) F(1, __VA_ARGS__) F(2, __VA_ARGS__) F(3, __VA_ARGS__) F(4, __VA_ARGS__) F(5, __VA_ARGS__) \
+  F(6, __VA_ARGS__) F(7, __VA_ARGS__) F(8, __VA_ARGS__) F(9, __VA_ARGS__) F(10, __VA_ARGS__) F(11, __VA_ARGS__) \
+  F(12, __VA_ARGS__)
+typedef float32x4_t vector;
+typedef float64x2_t vector64;
+#include "kernel_tile.h"
+
+typedef vector unaligned __attribute__((aligned(4)));
+typedef vector64 unaligned64 __attribute__((aligned(8)));
+
+/* Volatile one-line assembly keeps the order written, and the accumulators in their registers. */
+#define LOAD(to, from) __asm__ volatile("ldr %q0, %1" : "=w"(to) : "m"(*(const unaligned *)(from)))
+#define LOAD64(to, from) __asm__ volatile("ldr %q0, %1" : "=w"(to) : "m"(*(const unaligned64 *)(from)))
+#define ELEMENT(to, from) __asm__ volatile("ldr %s0, %1" : "=w"(to) : "m"(*(from)))
+#define NEXT(to, from) __asm__ volatile("ldr %s0, [%1], #4" : "=w"(to), "+r"(from) : "m"(*(from)))
+#define MADD(sum, x, y, lane) __asm__ volatile("fmla %0.4s, %1.4s, %2.s[" #lane "]" : "+w"(sum) : "w"(x), "w"(y))
+#define MADD64(sum, x, y, lane) __asm__ volatile("fmla %0.2d, %1.2d, %2.d[" #lane "]" : "+w"(sum) : "w"(x), "w"(y))
+
+INLINE vector spread(float x) { return vdupq_n_f32(x); }
+INLINE vector madd(vector x, vector y, vector z) { return vfmaq_f32(z, x, y); }
+
+INLINE void step(const int rows, const int vectors, const bool by_rows, cursor *at, sums sum) {
+  const int fours = by_rows ? 0 : rows / 4 * 4;
+  vector a, b[2];
+  UNROLL for (int j = 0; j < vectors; j++) LOAD(b[j], at->b + LANES * j);
+  UNROLL for (int i = 0; i < fours; i += 4) {
+    LOAD(a, at->a[0] + i);
+    UNROLL for (int j = 0; j < vectors; j++) {
+      MADD(sum[i][j], b[j], a, 0);
+      MADD(sum[i + 1][j], b[j], a, 1);
+      MADD(sum[i + 2][j], b[j], a, 2);
+      MADD(sum[i + 3][j], b[j], a, 3);
+    }
+  }
+  UNROLL for (int i = fours; i < rows; i++) {
+    if (by_rows) NEXT(a, at->a[i]);
+    else ELEMENT(a, at->a[0] + i);
+    UNROLL for (int j = 0; j < vectors; j++) MADD(sum[i][j], b[j], a, 0);
+  }
+  at->b += at->ldb;
+  if (!by_rows) at->a[0] += at->lda;
+}
+
+/* A panel is MR wide whatever the rows, so pairs of them can be read. */
+INLINE void step64(const int rows, const double *a, const double *b, sums64 sum) {
+  vector64 x, y[2];
+  UNROLL for (int j = 0; j < 2; j++) LOAD64(y[j], b + LANES64 * j);
+  UNROLL for (int i = 0; i < rows; i += 2) {
+    LOAD64(x, a + i);
+    UNROLL for (int j = 0; j < 2; j++) {
+      MADD64(sum[i][j], y[j], x, 0);
+      if (i + 1 < rows) MADD64(sum[i + 1][j], y[j], x, 1);
+    }
+  }
+}
+
+const tsr_kernels tsr_kernels_neon = {
+    .mr = MR,
+    .nr = NR,
+    .mr64 = MR64,
+    .nr64 = NR64,
+    .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
+    .tile64 = doubles,
+    .pack = tsr_pack_neon,
+    .pack64 = tsr_pack64_neon,
+    .unpack = tsr_unpack_neon,
+    .substitute = substitute_corner,
+    .fold = tsr_fold_portable,
+    .dots = tsr_dots_portable,
+    .rows = tsr_rows_portable,
+    .sweep = tsr_sweep_portable,
+    .turn = tsr_turn_portable,
+};
+#endif

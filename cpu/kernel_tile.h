@@ -1,0 +1,171 @@
+/* kernel_tile.h: tiles of a product and small triangular systems for one instruction set. A kernel_*.c includes this
+ * text once, and gives before: `vector` and `vector64`, the floats and doubles of one register; MR, the most rows of
+ * a tile; REACH, how many rows of A one pointer serves; EACH_ROW(F, ...), which is F(1, ...) F(2, ...) to F(MR, ...);
+ * and behind it the functions that are only declared here. A tile is two vectors wide. */
+#ifndef TSR_KERNEL_TILE_H
+#define TSR_KERNEL_TILE_H
+#include "gemm.h"
+#include <string.h>
+
+#define UNROLL _Pragma("GCC unroll 32")
+#define INLINE static inline __attribute__((always_inline))
+
+enum {
+  LANES = sizeof(vector) / sizeof(float), LANES64 = sizeof(vector64) / sizeof(double),
+  NR = 2 * LANES, MR64 = MR, NR64 = 2 * LANES64,
+  POINTERS = (MR + REACH - 1) / REACH, LEVELS = 4
+};
+_Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
+_Static_assert((int)MR * (int)NR <= (int)TSR_TILE_SIZE_MAX, "a tile fits the buffers of the ways through a product");
+
+/* Where the kernel stands in A and B, and how it goes on. By rows, pointer q stands in row q * REACH. */
+typedef struct {
+  const float *a[POINTERS], *b;
+  size_t lda, ldb;
+  const char *ahead;
+  size_t stride;
+} cursor;
+
+/* Sums of a tile: no loop over them is longer than MR, or gcc does not see that they are registers. */
+typedef vector sums[MR][2];
+typedef vector64 sums64[MR64][2];
+
+/* One step: row t of B times column t of A; and the same for packed doubles. */
+INLINE void step(const int rows, const int vectors, const bool by_rows, cursor *at, sums sum);
+INLINE void step64(const int rows, const double *a, const double *b, sums64 sum);
+/* All lanes x; and x y + z, rounded once. */
+INLINE vector spread(float x);
+INLINE vector madd(vector x, vector y, vector z);
+
+INLINE vector load(const float *from) {
+  vector x;
+  memcpy(&x, from, sizeof x);
+  return x;
+}
+
+INLINE void store(float *to, vector x) { memcpy(to, &x, sizeof x); }
+
+INLINE void chain(const int rows, const int vectors, const bool by_rows, size_t steps, cursor *at, sums sum) {
+  UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = (vector){0};
+  }
+  for (; steps >= 4; steps -= 4) {
+    UNROLL for (int u = 0; u < 4; u++) {
+      if (u % 2 == 0) {
+        __builtin_prefetch(at->ahead, 0, 3);
+        at->ahead += at->stride;
+      }
+      step(rows, vectors, by_rows, at, sum);
+    }
+  }
+  for (; steps > 0; steps--) step(rows, vectors, by_rows, at, sum);
+}
+
+INLINE void add(const int rows, const int vectors, sums sum, sums more) {
+  UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += more[i][j];
+  }
+}
+
+/* All chains of a tile. The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so
+ * that a term passes through at most ceil(log2(chains)) additions of sums. */
+INLINE void chains(const int rows, const int vectors, const bool by_rows, const tsr_tile *t, sums sum) {
+  sums stack[LEVELS];
+  cursor at = {.b = t->b, .lda = t->lda, .ldb = t->ldb, .ahead = t->ahead, .stride = t->stride};
+  UNROLL for (int q = 0; q < POINTERS; q++) {
+    at.a[q] = by_rows && q * REACH < rows ? t->a + (size_t)(q * REACH) * t->lda : t->a;
+    /* Opaque from here: clang would derive one pointer from the other in every step. */
+    __asm__ volatile("" : "+r"(at.a[q]));
+  }
+  size_t depth = 0, left = t->k;
+  for (size_t count = 0;; count++) {
+    size_t steps = tsr_min(left, t->chain);
+    left -= steps;
+    chain(rows, vectors, by_rows, steps, &at, sum);
+    for (size_t bits = count; bits & 1; bits >>= 1) add(rows, vectors, sum, stack[--depth]);
+    if (left == 0) break;
+    UNROLL for (int i = 0; i < rows; i++) {
+      UNROLL for (int j = 0; j < vectors; j++) stack[depth][i][j] = sum[i][j];
+    }
+    depth++;
+  }
+  while (depth > 0) add(rows, vectors, sum, stack[--depth]);
+}
+
+INLINE void tile(const int rows, const int vectors, const bool by_rows, const tsr_tile *t) {
+  sums sum;
+  UNROLL for (int i = 0; i < rows; i++) {
+    __builtin_prefetch(t->c + (size_t)i * t->ldc, 0, 3);
+    if (vectors > 1) __builtin_prefetch(t->c + (size_t)i * t->ldc + NR - 1, 0, 3);
+  }
+  chains(rows, vectors, by_rows, t, sum);
+  vector alpha = spread((float)t->alpha), beta = spread((float)t->beta);
+  UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      float *c = t->c + (size_t)i * t->ldc + LANES * j;
+      if (t->beta == 0) store(c, alpha * sum[i][j]);
+      else store(c, madd(alpha, sum[i][j], beta * load(c)));
+    }
+  }
+}
+
+INLINE void tile64(const int rows, size_t k, const double *a, const double *b, double *acc) {
+  sums64 sum;
+  vector64 x;
+  UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vector64){0};
+  for (; k > 0; k--, a += MR64, b += NR64) step64(rows, a, b, sum);
+  UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (int j = 0; j < 2; j++, acc += LANES64) {
+      memcpy(&x, acc, sizeof x);
+      x += sum[i][j];
+      memcpy(acc, &x, sizeof x);
+    }
+  }
+}
+
+/* Each unknown is subtracted from all later ones as soon as it is known, which is the shortest way from the first to
+ * the last. */
+INLINE void substitute(const int rows, const tsr_corner *k) {
+  sums x;
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int j = 0; j < 2; j++) x[r][j] = load(k->x + r * k->step + LANES * j);
+  }
+  UNROLL for (int s = 0; s < rows; s++) {
+    if (!k->unit) {
+      vector pivot = spread(k->t[s * k->row + s * k->col]);
+      UNROLL for (int j = 0; j < 2; j++) x[s][j] /= pivot;
+    }
+    UNROLL for (int r = s + 1; r < rows; r++) {
+      vector t = spread(-k->t[r * k->row + s * k->col]);
+      UNROLL for (int j = 0; j < 2; j++) x[r][j] = madd(t, x[s][j], x[r][j]);
+    }
+    UNROLL for (int j = 0; j < 2; j++) store(k->x + s * k->step + LANES * j, x[s][j]);
+  }
+}
+
+/* The functions, name_ROWS, and their tables. */
+#define TILE(rows, name, vectors, by_rows) \
+  static void name##_##rows(const tsr_tile *t) { tile(rows, vectors, by_rows, t); }
+#define TILE64(rows, name) \
+  static void name##_##rows(size_t k, const double *a, const double *b, double *acc) { tile64(rows, k, a, b, acc); }
+#define CORNER(rows, name) \
+  static void name##_##rows(const tsr_corner *k) { substitute(rows, k); }
+#define ENTRY(rows, name) [rows] = name##_##rows,
+EACH_ROW(TILE, by_columns, 2, false)
+EACH_ROW(TILE, by_columns_narrow, 1, false)
+EACH_ROW(TILE, in_rows, 2, true)
+EACH_ROW(TILE, in_rows_narrow, 1, true)
+EACH_ROW(TILE64, double)
+EACH_ROW(CORNER, corner)
+static const tsr_tile_kernel by_columns[MR + 1] = {EACH_ROW(ENTRY, by_columns)};
+static const tsr_tile_kernel by_columns_narrow[MR + 1] = {EACH_ROW(ENTRY, by_columns_narrow)};
+static const tsr_tile_kernel in_rows[MR + 1] = {EACH_ROW(ENTRY, in_rows)};
+static const tsr_tile_kernel in_rows_narrow[MR + 1] = {EACH_ROW(ENTRY, in_rows_narrow)};
+static const tsr_tile64_kernel doubles[MR64 + 1] = {EACH_ROW(ENTRY, double)};
+
+static void substitute_corner(const tsr_corner *k) {
+  static void (*const corners[MR + 1])(const tsr_corner *) = {EACH_ROW(ENTRY, corner)};
+  corners[k->rows](k);
+}
+
+#endif
