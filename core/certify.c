@@ -20,7 +20,10 @@ typedef struct {
 /* Small whole numbers of a fixed pattern, on the diagonal large enough for all factorisations. */
 static void fill(float *a) {
   for (size_t i = 0; i < M; i++) {
-    for (size_t j = 0; j < LD; j++) a[i * LD + j] = (float)((int)((i * 7 + j * 3 + i * j % 5) % 9) - 4) + (i == j ? 64 : 0);
+    for (size_t j = 0; j < LD; j++) {
+      int number = (int)((i * 7 + j * 3 + i * j % 5) % 9) - 4;
+      a[i * LD + j] = (float)(i == j ? number + 64 : number);
+    }
   }
 }
 
@@ -73,8 +76,9 @@ static bool products(bench *b, tsr_op_id id) {
     op.flags = TSR_LOWER | TSR_RIGHT;
     return plain && agree(b, &op, (tsr_view[]){square, view(NULL, M, N, false)}, 2);
   }
-  bool plain = agree(b, &op, (tsr_view[]){view(NULL, M, N, false), view(NULL, N, N, false), view(NULL, M, N, false)}, 3);
-  return plain && agree(b, &op, (tsr_view[]){view(NULL, N, M, true), view(NULL, N, N, true), view(NULL, N, M, true)}, 3);
+  const tsr_view plain[] = {view(NULL, M, N, false), view(NULL, N, N, false), view(NULL, M, N, false)};
+  const tsr_view turned[] = {view(NULL, N, M, true), view(NULL, N, N, true), view(NULL, N, M, true)};
+  return agree(b, &op, plain, 3) && agree(b, &op, turned, 3);
 }
 
 static bool factors(bench *b, tsr_op_id id) {

@@ -129,6 +129,8 @@ void tsr_queue_stop(tsr_queue *queue);
 void tsr_queue_close(const tsr_device *device, tsr_queue *queue);
 /* Waits until everything submitted has passed. */
 void tsr_queue_idle(tsr_queue *queue);
+/* With the lock held: keeps the record of an operation (trace.c). */
+void tsr_record(tsr_queue *queue, uint64_t number, uint32_t tile, double seconds, uint32_t engine);
 /* Lets memory go once everything encoded so far has passed. */
 void tsr_queue_release(const tsr_device *device, tsr_queue *queue, tsr_memory *memory);
 

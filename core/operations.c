@@ -287,7 +287,9 @@ int32_t tsr_geqrf(uint32_t ctx, const uint32_t *A, const uint32_t *Q, const uint
   int32_t status = tsr_begin(&e, ctx, TSR_OP_GEQRF, 3, (const uint32_t *const[]){A, Q, R}, options);
   if (status != TSR_OK) return status;
   size_t m = e.op->v[0].rows, n = e.op->v[0].cols;
-  if (m < n) return tsr_fail(e.context, TSR_E_SHAPE, "geqrf: A is %zux%zu; it must have no more columns than rows", m, n);
+  if (m < n) {
+    return tsr_fail(e.context, TSR_E_SHAPE, "geqrf: A is %zux%zu; it must have no more columns than rows", m, n);
+  }
   status = tsr_exactly(&e, 1, m, n);
   if (status == TSR_OK) status = tsr_exactly(&e, 2, n, n);
   return status == TSR_OK ? tsr_commit(&e, 3) : status;

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include "internal.h"
 
@@ -98,16 +97,6 @@ void tsr_queue_release(const tsr_device *device, tsr_queue *queue, tsr_memory *m
 
 /* ---- running ---- */
 
-static void record(tsr_queue *queue, uint64_t number, uint32_t tile, double seconds, uint32_t engine) {
-  double *r = queue->trace + queue->traced % TSR_TRACE_RECORDS * TSR_TRACE_WORDS;
-  r[TSR_TRACE_NUMBER] = (double)number;
-  r[TSR_TRACE_TILE] = tile;
-  r[TSR_TRACE_SECONDS] = seconds;
-  r[TSR_TRACE_ENGINE] = engine;
-  queue->traced++;
-  if (queue->traced - queue->fetched > TSR_TRACE_RECORDS) queue->fetched = queue->traced - TSR_TRACE_RECORDS;
-}
-
 /* Runs an operation on the device's own engine, or on a vendor's once the device has done what came before. */
 static int32_t perform(tsr_context *context, const tsr_op *op) {
   const tsr_device *device = context->device;
@@ -141,7 +130,7 @@ static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, 
     seconds = context->run.device_seconds;
   }
   pthread_mutex_lock(&queue->lock);
-  record(queue, number, tile, seconds, op->engine);
+  tsr_record(queue, number, tile, seconds, op->engine);
   if (!device->settle || number == batch->last) atomic_store(&queue->executed, number);
   pthread_mutex_unlock(&queue->lock);
   return status;
@@ -384,24 +373,4 @@ int32_t tsr_cancel(uint32_t ctx, uint32_t ticket) {
   status = cancel_ticket(context, ticket);
   tsr_leave(context);
   return status;
-}
-
-/* ---- trace ---- */
-
-int32_t tsr_trace(uint32_t ctx, double *records, uint32_t capacity, uint32_t *count) {
-  tsr_context *context;
-  int32_t status = tsr_enter(ctx, &context);
-  if (status != TSR_OK) return status;
-  if (!count || (!records && capacity))
-    return tsr_fail(context, TSR_E_ARGUMENT, "trace: no memory given for records or count");
-  tsr_queue *queue = &context->queue;
-  uint32_t n = 0;
-  pthread_mutex_lock(&queue->lock);
-  for (; n < capacity && queue->fetched < queue->traced; n++, queue->fetched++) {
-    const double *r = queue->trace + queue->fetched % TSR_TRACE_RECORDS * TSR_TRACE_WORDS;
-    memcpy(records + (size_t)n * TSR_TRACE_WORDS, r, TSR_TRACE_WORDS * sizeof *r);
-  }
-  pthread_mutex_unlock(&queue->lock);
-  *count = n;
-  return TSR_OK;
 }

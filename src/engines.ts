@@ -91,7 +91,8 @@ function tryInChild(device: Device, engine: VendorEngine, paths: readonly string
       return { path: left[0], refused, unchecked: String(result.error?.message ?? result.stderr).trim() };
     }
     const late = result.signal === "SIGKILL";
-    refused.push(`${last}: ${late ? `did not answer in ${TRIAL_MS / 1000} s` : `ended the trial (${result.signal ?? `exit code ${result.status}`})`}`);
+    const ending = late ? `did not answer in ${TRIAL_MS / 1000} s` : "ended the trial";
+    refused.push(`${last}: ${ending}${late ? "" : ` (${result.signal ?? `exit code ${result.status}`})`}`);
     left = left.slice(left.indexOf(last) + 1);
   }
   return { path: undefined, refused };
@@ -105,7 +106,11 @@ export function attachEngine(device: Device, engine: VendorEngine, asked?: strin
   const paths = named === undefined ? places[process.platform] ?? [] : [named];
   const key = [device.library, engine, ...paths].join("\0");
   let trial = trials.get(key);
-  if (!trial) trials.set(key, trial = paths[0] === accelerate ? { path: accelerate, refused: [] } : tryInChild(device, engine, paths));
+  if (!trial) {
+    // Accelerate is part of macOS.
+    trial = paths[0] === accelerate ? { path: accelerate, refused: [] } : tryInChild(device, engine, paths);
+    trials.set(key, trial);
+  }
   const refused = [...trial.refused];
   if (trial.path !== undefined) {
     try {
@@ -117,7 +122,8 @@ export function attachEngine(device: Device, engine: VendorEngine, asked?: strin
     }
   }
   throw new DeviceError(
-    `engine "${engine}" is not to be had: ${refused.join("; ")}. To get one: ${advice} in ${variable}, or in open({ ${engine} }).`,
+    `engine "${engine}" is not to be had: ${refused.join("; ")}. ` +
+      `To get one: ${advice} in ${variable}, or in open({ ${engine} }).`,
   );
 }
 

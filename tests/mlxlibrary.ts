@@ -64,7 +64,8 @@ async function fetchAll(): Promise<void> {
 
 function compile(): void {
   const shim = join(root, "tests/fixtures/mlx");
-  const flags = ["-std=c++20", "-O1", "-fPIC", "-I", shim, "-include", "format", "-I", "wheel/mlx/include", "-I", sources];
+  const include = ["-I", shim, "-include", "format", "-I", "wheel/mlx/include", "-I", sources];
+  const flags = ["-std=c++20", "-O1", "-fPIC", ...include];
   const files = parts.map((part) => `${sources}/mlx/c/${part}.cpp`);
   const link = ["-shared", "-L", "wheel/mlx/lib", "-lmlx", "-Wl,-rpath,$ORIGIN/wheel/mlx/lib"];
   run("g++", ...flags, ...files, ...link, "-o", `libmlxc.${process.pid}.so`);

@@ -252,6 +252,10 @@ function checkVersions(tree: Tree): string[] {
 
 const mine = (path: string): boolean => path !== "tests/tidy.ts" && path !== "tests/tidy.test.ts";
 
+/** Folders of a person or of one machine; Homebrew installs in the same place everywhere. */
+const ONE_MACHINE =
+  /(?:^|[\s"'`(=:])\/(?:home|root|Users|work|tmp|opt(?!\/homebrew)|mnt)\//;
+
 export const rules: readonly Rule[] = [
   { name: "import order", why: "a layer may know only the layers below it", check: checkOrder },
   {
@@ -282,7 +286,7 @@ export const rules: readonly Rule[] = [
   {
     name: "machine paths",
     why: "a path of one machine works on no other",
-    check: (tree) => lines(tree, mine, (l) => /(?:^|[\s"'`(=:])\/(?:home|root|Users|work|tmp|opt|mnt)\//.test(l)),
+    check: (tree) => lines(tree, mine, (l) => ONE_MACHINE.test(l)),
   },
   { name: "versions", why: "npm and Deno users must get the same thing", check: checkVersions },
   {
