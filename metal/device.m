@@ -82,13 +82,18 @@ static int describe(const tsr_run *run, char *json, size_t capacity) {
   const tsr_metal *metal = tsr_metal_of(run);
   char name[sizeof metal->name];
   plain_name(metal, name, sizeof name);
+  char checks[320] = "";
+  for (int i = 0; tsr_metal_checks[i]; i++) {
+    size_t length = strlen(checks);
+    snprintf(checks + length, sizeof checks - length, "%s\"%s\"", i ? "," : "", tsr_metal_checks[i]);
+  }
   return snprintf(
       json, capacity,
       "\"device\":\"metal\",\"kind\":\"metal\",\"isa\":\"%s\",\"threads\":%u,\"cores\":%u,\"chain\":%u,"
       "\"page\":%ld,\"tiles\":[\"reference\",\"inner\",\"gemv\",\"simd64\",\"simd32\"],"
-      "\"emulated\":%s",
+      "\"emulated\":%s,\"checks\":[%s]",
       name, tsr_pool_threads(run->pool), tsr_cpu_processors(), tsr_fast_chain(run->isa), sysconf(_SC_PAGESIZE),
-      metal->emulated ? "true" : "false");
+      metal->emulated ? "true" : "false", checks);
 }
 
 const tsr_device tsr_metal_device = {

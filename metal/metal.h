@@ -94,5 +94,7 @@ int32_t tsr_metal_host(tsr_run *run, const tsr_op *op);
 
 /* Whether this GPU and its compiler compute as the kernels rely on; TSR_E_DEVICE with run->trouble otherwise. */
 int32_t tsr_metal_selftest(tsr_run *run);
+/* The names of what it checks, NULL behind the last. */
+extern const char *const tsr_metal_checks[];
 
 #endif

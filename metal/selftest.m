@@ -3,13 +3,14 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include "kernels/selftest_args.h"
 #include "metal.h"
 
-static const char *const checks[] = {
+const char *const tsr_metal_checks[] = {
     "the layout of 8x8 matrices in a SIMD-group", "the product of 8x8 matrices", "exact sums (is fast math on?)",
-    "fused multiply-add", "the comparison of NaN"};
-enum { CHECKS = sizeof checks / sizeof checks[0] };
+    "fused multiply-add", "the comparison of NaN", NULL};
+enum { CHECKS = sizeof tsr_metal_checks / sizeof tsr_metal_checks[0] - 1 };
 
 int32_t tsr_metal_selftest(tsr_run *run) {
   static const atomic_uint never;
@@ -26,11 +27,12 @@ int32_t tsr_metal_selftest(tsr_run *run) {
   if (status != TSR_OK) return status;
   const uint32_t *held = (const uint32_t *)(const void *)((const char *)[tsr_metal_buffer(holds.object) contents] +
                                                           holds.at);
+  char text[320] = "";
   for (int i = 0; i < CHECKS; i++) {
-    if (held[i] == 1) continue;
-    char text[128];
-    snprintf(text, sizeof text, "this GPU fails the self-test: %s", checks[i]);
-    return tsr_metal_fail(run, text, nil);
+    size_t length = strlen(text);
+    if (held[i] != 1)
+      snprintf(text + length, sizeof text - length, "%s%s", length ? "; " : "this GPU fails the self-test: ",
+               tsr_metal_checks[i]);
   }
-  return TSR_OK;
+  return text[0] ? tsr_metal_fail(run, text, nil) : TSR_OK;
 }

@@ -7,6 +7,7 @@ import { Matrix } from "./matrix.ts";
 import { arranged, descending } from "./order.ts";
 import { polish } from "./polish.ts";
 import { certifiedQr } from "./qr.ts";
+import { rayleigh } from "./rayleigh.ts";
 import { applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
 
 /** From this ratio of rows to columns on, QR comes first. */
@@ -117,19 +118,7 @@ function* ordered(A: Matrix, U: Matrix, s: Float64Array, V: Matrix): Algorithm<D
   const n = s.length;
   const first = s.reduce((a, b) => Math.max(a, b), 0);
   const isFlat = s.reduce((a, b) => a + b * b, 0) > FLAT * FLAT * n * first * first;
-  const values = isFlat ? yield* rayleigh(A, U, V) : s;
+  const values = isFlat ? (yield* rayleigh(A, U, V)).map(Math.abs) : s;
   const { values: sorted, matrices } = yield* arranged(values, [U, V], descending(values));
   return { U: matrices[0]!, s: sorted, V: matrices[1]! };
-}
-
-/** uᵀ A v of each pair, in float64. */
-function* rayleigh(A: Matrix, U: Matrix, V: Matrix): Algorithm<Float64Array> {
-  const [m, n] = A.shape;
-  using W = Matrix.empty(m, n, A.device);
-  gemm(1, A, V, 0, W, { chain: tuned("reduce.chain", A) });
-  yield settled();
-  const values = new Float64Array(n);
-  const [u, w] = [U.host(), W.host()];
-  for (let i = 0; i < m * n; i++) values[i % n]! += u[i]! * w[i]!;
-  return values.map(Math.abs);
 }

@@ -1,11 +1,11 @@
 // The operations of the contract on Matrix, under their BLAS and LAPACK names: conform, choose a row, encode. Nothing
 // runs until a driver submits it (run.ts); users of `tesserae/blas` finish with flush or flushSync.
 import * as abi from "../ffi/symbols.ts";
-import type { Device } from "./device.ts";
+import type { Device, VendorEngine } from "./device.ts";
 import { ArgumentError } from "./errors.ts";
 import { Matrix, sameDevice } from "./matrix.ts";
 import { record, telling, tracing } from "./trace.ts";
-import { choose, engines, type Key, type Tile, tiles } from "./tune.ts";
+import { choose, type Engine, engines, type Key, type Tile, type Tiled, tiles } from "./tune.ts";
 
 export { Matrix };
 export { flush, flushSync } from "./run.ts";
@@ -21,6 +21,8 @@ export interface OperationOptions {
   when?: Matrix;
   /** Use this tile instead of the table's. */
   tile?: Tile;
+  /** Use this engine instead of the one of the call or the table; it must be attached to the device. */
+  engine?: Engine;
 }
 
 const uplos = { full: abi.TSR_FULL, lower: abi.TSR_LOWER, upper: abi.TSR_UPPER } as const;
@@ -41,17 +43,28 @@ const words = new Uint32Array(abi.TSR_OPTION_WORDS);
 
 type Call = (context: number, options: Uint32Array<ArrayBuffer>) => number;
 
+/** Factorisations that only a vendor's LAPACK has as one operation. */
+type Whole = "geqrf" | "gesdd" | "syevd";
+
+const wholes: Record<Whole, { value: Tile; engine: VendorEngine; why: string }> = {
+  geqrf: { value: "default", engine: "blas", why: "LAPACK's QR" },
+  gesdd: { value: "default", engine: "blas", why: "LAPACK's SVD" },
+  syevd: { value: "default", engine: "blas", why: "LAPACK's symmetric eigenproblem" },
+};
+
 /** Encodes one operation of size m x n x k. */
 function encode(
-  key: Key,
+  key: Tiled | Whole,
   matrices: readonly Matrix[],
   size: Size,
   options: OperationOptions,
   call: (device: Device) => Call,
 ): void {
   const device = sameDevice(key, options.when ? [...matrices, options.when] : matrices);
-  const row = choose(key, device.kind, size.m, size.n, size.k, undefined, device.engines);
-  const engine = device.asked === "auto" ? row.engine ?? "tiled" : device.asked;
+  const whole = key === "geqrf" || key === "gesdd" || key === "syevd";
+  const row = whole ? wholes[key] : choose(key, device.kind, size.m, size.n, size.k, undefined, device.engines);
+  const asked = options.engine ?? (whole ? "blas" : device.asked);
+  const engine = asked === "auto" ? row.engine ?? "tiled" : asked;
   words.fill(0);
   words[abi.TSR_OPTION_ENGINE] = engines.indexOf(engine);
   words[abi.TSR_OPTION_TILE] = tiles.indexOf(options.tile ?? row.value as Tile);
@@ -97,6 +110,13 @@ export function tuned(key: Key, A: Matrix): number {
   const { value } = choose(key, A.device.kind, A.shape[0], A.shape[1], Math.min(...A.shape));
   if (typeof value !== "number") throw new ArgumentError(`${key} is a tile, not a number`);
   return value;
+}
+
+/** The method that the table gives a whole factorisation where the call leaves the choice. */
+export function methodFor(key: Key, A: Matrix): string {
+  const { kind, engines, asked, facts } = A.device, vendor = asked === "auto" || asked === "blas";
+  const there = vendor && facts.blas?.lapack ? engines : ["tiled"];
+  return String(choose(key, kind, A.shape[0], A.shape[1], Math.min(...A.shape), undefined, there).value);
 }
 
 /** Integer words that operations write: `info` of potrf and colstat, the certificate of orth. */
@@ -278,6 +298,28 @@ export function orth(
   const [a, t, i] = [W.descriptor(), T.descriptor(), info.descriptor()];
   const size = sizeOf(W, 0, 2 * W.shape[0] * W.shape[1] ** 2);
   encode("orth", [W, T], size, o, ({ native }) => (c, w) => native.tsr_orth(c, a, t, i, floor, seed, w));
+}
+
+/** A = Q R with R_jj >= 0 for m >= n, by a vendor's LAPACK; Q is m x n. */
+export function geqrf(A: Matrix, Q: Matrix, R: Matrix, o: OperationOptions = {}): void {
+  const [a, q, r] = [A.descriptor(), Q.descriptor(), R.descriptor()], [m, n] = A.shape;
+  const size = sizeOf(A, 0, 4 * m * n ** 2 - 4 * n ** 3 / 3);
+  encode("geqrf", [A, Q, R], size, o, ({ native }) => (c, w) => native.tsr_geqrf(c, a, q, r, w));
+}
+
+/** A = U diag(S) Vt, values descending, by a vendor's LAPACK; S is 1 x min(m, n), info as LAPACK means it. */
+export function gesdd(A: Matrix, U: Matrix, S: Matrix, Vt: Matrix, info: Matrix, o: OperationOptions = {}): void {
+  const [a, u, s, v, i] = [A.descriptor(), U.descriptor(), S.descriptor(), Vt.descriptor(), info.descriptor()];
+  const [m, n] = A.shape, p = Math.min(m, n);
+  const size = sizeOf(A, 0, 4 * Math.max(m, n) * p ** 2 + 13 * p ** 3);
+  encode("gesdd", [A, U, S, Vt], size, o, ({ native }) => (c, w) => native.tsr_gesdd(c, a, u, s, v, i, w));
+}
+
+/** A = V diag(W) V' from the lower triangle of A, values ascending, by a vendor's LAPACK; W is 1 x n. */
+export function syevd(A: Matrix, W: Matrix, V: Matrix, info: Matrix, o: OperationOptions = {}): void {
+  const [a, w, v, i] = [A.descriptor(), W.descriptor(), V.descriptor(), info.descriptor()];
+  const size = sizeOf(A, 0, 9 * A.shape[0] ** 3);
+  encode("syevd", [A, W, V], size, o, ({ native }) => (c, p) => native.tsr_syevd(c, a, w, v, i, p));
 }
 
 /** R = B - A X, accumulated in float64. */

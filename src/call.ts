@@ -1,11 +1,14 @@
 // A public call: its operands, held until it ends, and the type of the algorithms that serve both its forms.
 import type { Device } from "./device.ts";
 import { attachEngine } from "./engines.ts";
-import { ArgumentError } from "./errors.ts";
+import { ArgumentError, DeviceError } from "./errors.ts";
 import { vectorFrom, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { defaultDevice } from "./open.ts";
+import { copying } from "./trace.ts";
 import { type Engine, requireEngine } from "./tune.ts";
+
+export { note } from "./trace.ts";
 
 /** Options that every call takes. */
 export interface RunOptions {
@@ -68,6 +71,20 @@ export class Call implements Disposable {
     if (engine === "blas" || engine === "mlx") attachEngine(this.device, engine);
   }
 
+  /** For method "lapack": engine blas must be there, with a LAPACK. */
+  requireLapack(): void {
+    const { engine = "auto" } = this.options;
+    if (engine !== "auto" && engine !== "blas") {
+      throw new ArgumentError(`${this.op}: method "lapack" runs on engine blas; the call asks for engine ${engine}`);
+    }
+    attachEngine(this.device, "blas");
+    const { blas } = this.device.facts;
+    if (blas?.lapack) return;
+    throw new DeviceError(
+      `${this.op}: method "lapack" needs a LAPACK, which ${blas?.library} has not; give an OpenBLAS or MKL in TSR_BLAS`,
+    );
+  }
+
   /** An operand. Numbers that the user can reach (`data` was read) are copied for an asynchronous call, so that nothing
    * the user does with their ArrayBuffer can reach work on its way. */
   matrix(a: MatrixLike): Matrix {
@@ -81,9 +98,9 @@ export class Call implements Disposable {
       );
     }
     const own = !(a instanceof Matrix)
-      ? Matrix.fromData(a, this.device, this.op)
+      ? copying(() => Matrix.fromData(a, this.device, this.op))
       : this.#async && a.storage.exposed
-      ? a.copy()
+      ? copying(() => a.copy())
       : a.share();
     this.#operands.push(own);
     return own;

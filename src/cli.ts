@@ -1,6 +1,7 @@
 #!/usr/bin/env bun
 // The program `tesserae`: data on stdout, progress and errors on stderr; exit code 1 when a check fails, 2 for wrong
 // usage.
+import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { TSR_ABI } from "../ffi/symbols.ts";
@@ -9,6 +10,7 @@ import { surveyEngines } from "./engines.ts";
 import { read, type Variable, variables } from "./env.ts";
 import { cholesky, info, matmul, Matrix, type Proof, qr, solve, svd } from "./index.ts";
 import { defaultDevice } from "./open.ts";
+import { type Check, formatReport, makeReport } from "./report.ts";
 import { version } from "./version.ts";
 
 class UsageError extends Error {}
@@ -28,8 +30,11 @@ const json = { type: "boolean", text: "print JSON" } as const;
 const commands: Readonly<Record<string, Command>> = {
   info: {
     summary: "what runs here: library, device, threads, dispatch table, self-test",
-    usage: "tesserae info [--json]",
-    options: { json },
+    usage: "tesserae info [--self-test] [--json]",
+    options: {
+      "self-test": { type: "boolean", text: "instead, try every operation and print a report to paste into an issue" },
+      json,
+    },
     run: runInfo,
   },
   demo: {
@@ -38,15 +43,19 @@ const commands: Readonly<Record<string, Command>> = {
     options: { out: { type: "string", text: "folder for the pictures and the plot (default: out)" }, json },
     run: runDemo,
   },
+  tune: {
+    summary: "measure engines and methods on this machine, and print rows for TSR_TUNE=@FILE",
+    usage: "tesserae tune [--out FILE] [--regret] [--json]",
+    options: {
+      out: { type: "string", text: "write the rows to this file" },
+      regret: { type: "boolean", text: "also compare the choice with the best for 60 products" },
+      json,
+    },
+    run: runTune,
+  },
 };
 
 // ---- info ----
-
-interface Check {
-  name: string;
-  pass: boolean;
-  detail: string;
-}
 
 /** Small problems whose results are known, or measured against their contract. */
 const checks: Readonly<Record<string, () => Promise<{ pass: boolean; detail: string }>>> = {
@@ -91,7 +100,17 @@ async function selfTest(): Promise<Check[]> {
   return results;
 }
 
-async function runInfo({ json }: Values): Promise<number> {
+async function runInfo({ json, "self-test": long }: Values): Promise<number> {
+  return long ? await runReport(json === true) : await runFacts(json === true);
+}
+
+async function runReport(json: boolean): Promise<number> {
+  const report = makeReport(defaultDevice(), await selfTest());
+  console.log(json ? JSON.stringify(report, null, 2) : formatReport(report));
+  return report.pass ? 0 : 1;
+}
+
+async function runFacts(json: boolean): Promise<number> {
   const vendors = surveyEngines(defaultDevice());
   const facts = { version, abi: TSR_ABI, ...info(), vendors };
   const names = Object.keys(variables) as Variable[];
@@ -107,9 +126,10 @@ async function runInfo({ json }: Values): Promise<number> {
 
 function formatInfo(facts: Record<string, unknown>, tests: readonly Check[]): string {
   const { table, ...plain } = facts;
-  const rows = (table as Record<string, unknown>[]).map(({ key, device, value, why, ...bounds }) => {
+  const rows = (table as Record<string, unknown>[]).map(({ key, device, value, why, engine, ...bounds }) => {
     const limits = Object.entries(bounds).map(([size, limit]) => ` ${size} ≤ ${limit}`).join("");
-    return `  ${`${key}${device === "*" ? "" : ` ${device}`}${limits}`.padEnd(24)} ${String(value).padEnd(8)} ${why}`;
+    const where = `${key}${device === "*" ? "" : ` ${device}`}${limits}`;
+    return `  ${where.padEnd(24)} ${String(engine ?? value).padEnd(8)} ${why}`;
   });
   return [
     ...Object.entries(plain).map(([name, value]) => `${name.padEnd(14)} ${inWords(value)}`),
@@ -160,6 +180,21 @@ async function progress(): Promise<{ tell: Tell; stop: () => void }> {
   return { tell, stop: () => bar.stop() };
 }
 
+// ---- tune ----
+
+async function runTune({ out, json, regret: compare }: Values): Promise<number> {
+  const { formatTune, measure, regret } = await import("./measure.ts");
+  const device = defaultDevice(), tell = (text: string): void => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  };
+  const measured = measure(device, tell);
+  const report = { ...measured, ...(compare && { regret: regret(device, measured.rows, tell) }) };
+  tell("");
+  if (typeof out === "string") writeFileSync(out, `${JSON.stringify(measured, null, 2)}\n`);
+  console.log(json ? JSON.stringify(report, null, 2) : formatTune(report));
+  return 0;
+}
+
 // ---- usage ----
 
 function help(name?: string): string {
@@ -174,7 +209,7 @@ function help(name?: string): string {
       ? `${command.usage}\n\n${command.summary}\n`
       : "tesserae COMMAND [options]: dense float32 linear algebra with proofs\n",
     ...(command ? [] : Object.entries(commands).map(([other, { summary }]) => `  ${other.padEnd(12)} ${summary}`)),
-    ...Object.entries(options).map(([option, { text }]) => `  --${option.padEnd(10)} ${text}`),
+    ...Object.entries(options).map(([option, { text }]) => `  --${option.padEnd(12)} ${text}`),
   ].join("\n");
 }
 

@@ -1,21 +1,24 @@
 // Symmetric eigenproblems by Householder reduction to tridiagonal form, divide and conquer in float64,
 // back-transformation and one Newton-Schulz step (LAPACK syevd; Cuppen 1981; Gu & Eisenstat 1995).
-import { geadd, gemm, laset, scale, stedc, tuned } from "./blas.ts";
+import { geadd, laset, methodFor, scale, stedc } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
 import { lowerTriangle, requireSquare } from "./cholesky.ts";
 import { ArgumentError, OverflowError } from "./errors.ts";
 import { jacobiVectors } from "./jacobi.ts";
+import { symmetric } from "./lapack.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { arranged, ascending } from "./order.ts";
 import { polish } from "./polish.ts";
 import { type ProofOptions, type Proven, proveEigh } from "./proof.ts";
+import { rayleigh } from "./rayleigh.ts";
 import { applyReflectors, tridiagonalize } from "./reduce.ts";
 import { fixSigns } from "./signs.ts";
 import { exponentOf } from "./small64.ts";
 
 export interface EighOptions extends RunOptions, ProofOptions {
-  /** tridiagonal (default): reduction and divide and conquer; jacobi: block Jacobi, slower. */
+  /** tridiagonal (default): reduction and divide and conquer; jacobi: block Jacobi, slower; lapack: syevd of a vendor's
+   * library (engine blas). */
   method?: "auto" | "tridiagonal" | "jacobi" | "lapack";
 }
 
@@ -38,18 +41,6 @@ function mirrored(S: Matrix): Matrix {
   return F;
 }
 
-/** vᵀ F v of each column, in float64. */
-function* rayleigh(F: Matrix, V: Matrix): Algorithm<Float64Array> {
-  const n = F.shape[0];
-  using W = Matrix.empty(n, n, F.device);
-  gemm(1, F, V, 0, W, { chain: tuned("reduce.chain", F) });
-  yield settled();
-  const values = new Float64Array(n);
-  const [v, w] = [V.host(), W.host()];
-  for (let i = 0; i < n * n; i++) values[i % n]! += v[i]! * w[i]!;
-  return values;
-}
-
 /** Eigenvalues of S (lower triangle, zero above, largest entry in [1/2, 1)), ascending, and vectors if asked for. */
 function* decompose(S: Matrix, vectors: boolean): Algorithm<{ values: Float64Array; V: Matrix | undefined }> {
   const n = S.shape[0];
@@ -66,14 +57,20 @@ function* decompose(S: Matrix, vectors: boolean): Algorithm<{ values: Float64Arr
   const values = DE.hostAs(Float64Array).slice(0, n);
   if (!V || !flat(values)) return { values, V };
   using F = mirrored(S);
-  return yield* sorted(yield* rayleigh(F, V), V);
+  return yield* sorted(yield* rayleigh(F, V, V), V);
 }
 
 /** The same by Jacobi's method. */
 function* rotate(S: Matrix): Algorithm<{ values: Float64Array; V: Matrix; converged: boolean }> {
   using F = mirrored(S);
   const { V, converged } = yield* jacobiVectors(F);
-  return { ...(yield* sorted(yield* rayleigh(F, V), V)), converged };
+  return { ...(yield* sorted(yield* rayleigh(F, V, V), V)), converged };
+}
+
+/** The same by a vendor's LAPACK; undefined where that misses the contract. */
+function* vendor(S: Matrix): Algorithm<{ values: Float64Array; V: Matrix } | undefined> {
+  using F = mirrored(S);
+  return yield* symmetric(F);
 }
 
 function flat(values: Float64Array): boolean {
@@ -88,11 +85,24 @@ function* sorted(values: Float64Array, V: Matrix): Algorithm<{ values: Float64Ar
   return { values: inOrder, V: matrices[0]! };
 }
 
+function* decomposed(
+  S: Matrix,
+  vectors: boolean,
+  asked: string,
+): Algorithm<{ values: Float64Array; V: Matrix | undefined; converged: boolean }> {
+  const method = asked === "auto" ? methodFor("eigh.method", S) : asked;
+  if (!vectors || S.shape[0] === 0) return { ...(yield* decompose(S, vectors)), converged: true };
+  if (method === "jacobi") return yield* rotate(S);
+  const given = method === "lapack" ? yield* vendor(S) : undefined;
+  return { ...(given ?? (yield* decompose(S, true))), converged: true };
+}
+
 function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: boolean): Algorithm<Partial<Eigh>> {
   const { method = "auto" } = o;
-  if (method !== "auto" && method !== "tridiagonal" && method !== "jacobi") {
-    throw new ArgumentError(`${op}: method "${method}" is not offered here; methods are auto, tridiagonal, jacobi`);
+  if (method !== "auto" && method !== "tridiagonal" && method !== "jacobi" && method !== "lapack") {
+    throw new ArgumentError(`${op}: there is no method "${method}"; methods are auto, tridiagonal, jacobi, lapack`);
   }
+  if (method === "lapack") call.requireLapack();
   const A = call.matrix(a);
   const n = requireSquare(A, op);
   using S = lowerTriangle(A);
@@ -102,10 +112,7 @@ function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: 
   }
   using s = Matrix.from([max], [1, 1], { device: A.device });
   scale("normalize", S, s);
-  const byJacobi = method === "jacobi" && n > 0;
-  const { values: scaled, V, converged } = byJacobi
-    ? yield* rotate(S)
-    : { ...(yield* decompose(S, vectors)), converged: true };
+  const { values: scaled, V, converged } = yield* decomposed(S, vectors, method);
   const back = 2 ** exponentOf(max);
   const values = Float32Array.from(scaled, (x) => x * back);
   if (!values.every(Number.isFinite)) {

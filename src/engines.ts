@@ -28,7 +28,7 @@ export const vendors: Readonly<Record<VendorEngine, Vendor>> = {
     variable: "TSR_BLAS",
     places: {
       darwin: [accelerate, "/opt/homebrew/opt/openblas/lib/libopenblas.dylib"],
-      linux: ["libopenblas.so.0", "libmkl_rt.so.2", "libblis.so.4"],
+      linux: ["libopenblas.so.0", "libmkl_rt.so.3", "libmkl_rt.so.2", "libblis.so.4"],
     },
     advice: "apt install libopenblas0, or give the path of an OpenBLAS, MKL or BLIS",
   },

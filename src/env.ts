@@ -8,7 +8,7 @@ export const variables = {
   TSR_LIB: "path of the native library",
   TSR_BLAS: "path of a BLAS and LAPACK for engine blas",
   TSR_MLX: "path of mlx-c for engine mlx",
-  TSR_TUNE: "dispatch rows put before the table, as qr.block=32;gemm=packed",
+  TSR_TUNE: "dispatch rows put before the table, as qr.block=32;gemm=packed, or @FILE of tesserae tune",
   TSR_THREADS: "threads of the CPU library, 1 to 256",
   TSR_DEBUG: "0 to 3: what is told on stderr",
 } as const;

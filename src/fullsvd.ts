@@ -1,10 +1,11 @@
 // The full SVD and singular values: scaling, orientation, completion, signs around bidiagonal.ts.
-import { geadd, scale } from "./blas.ts";
+import { geadd, methodFor, scale } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { decompose, valuesOnly } from "./bidiagonal.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
 import { ArgumentError, OverflowError } from "./errors.ts";
 import { jacobiSvd } from "./jacobi.ts";
+import { singular } from "./lapack.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveFullSvd } from "./proof.ts";
 import { completed } from "./complete.ts";
@@ -15,7 +16,8 @@ export interface FullSvdOptions extends RunOptions, ProofOptions {
   k?: undefined;
   /** reduced (default): U is m x p, Vᵀ p x n, p = min(m, n); complete: both are square. */
   mode?: "reduced" | "complete";
-  /** bidiagonal (default): reduction and divide and conquer; jacobi: block Jacobi, slower. */
+  /** bidiagonal (default): reduction and divide and conquer; jacobi: block Jacobi, slower; lapack: gesdd of a vendor's
+   * library (engine blas). */
   method?: "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
 }
 
@@ -49,13 +51,15 @@ export function* fullSvdJob(call: Call, a: MatrixLike, o: FullSvdOptions): Algor
   if (mode !== "reduced" && mode !== "complete") {
     throw new ArgumentError(`svd: there is no mode "${mode}"; modes are reduced, complete`);
   }
-  if (method !== "auto" && method !== "bidiagonal" && method !== "jacobi") {
+  if (method !== "auto" && method !== "bidiagonal" && method !== "jacobi" && method !== "lapack") {
     throw new ArgumentError(
-      `svd: method "${method}" is not offered here; without k, methods are auto, bidiagonal, jacobi`,
+      `svd: method "${method}" is not offered here; without k, methods are auto, bidiagonal, jacobi, lapack`,
     );
   }
+  if (method === "lapack") call.requireLapack();
   const A = call.matrix(a);
-  const result = yield* decomposed(A, mode === "complete", "svd", o.checkFinite, method === "jacobi");
+  const chosen = method === "auto" ? methodFor("svd.method", A) : method;
+  const result = yield* decomposed(A, mode === "complete", "svd", o.checkFinite, chosen);
   if (!o.proof || !result.converged) return result;
   return { ...result, proof: yield* proveFullSvd(A, result.u, result.s, result.vt) };
 }
@@ -66,7 +70,7 @@ export function* decomposed(
   complete: boolean,
   op: string,
   check: boolean | undefined,
-  byJacobi = false,
+  method = "bidiagonal",
 ): Algorithm<Svd> {
   const [m, n] = A.shape;
   const p = Math.min(m, n);
@@ -80,9 +84,7 @@ export function* decomposed(
   using scaled = N;
   const { U: long, s, V: short, converged } = p === 0
     ? empty(N)
-    : byJacobi
-    ? yield* jacobiSvd(scaled)
-    : { ...(yield* decompose(scaled)), converged: true };
+    : yield* tripletsOf(scaled, method);
   const [U, V] = m < n ? [short, long] : [long, short];
   yield* fixSigns(U, [V]);
   const u = yield* completed(U, rows);
@@ -91,6 +93,16 @@ export function* decomposed(
   geadd(1, right.T, 0, vt);
   yield settled();
   return { u, s: restored(s, back, op), vt, converged };
+}
+
+/** All triplets of a scaled matrix by the method, or by the default where LAPACK's miss their contract. */
+function* tripletsOf(
+  N: Matrix,
+  method: string,
+): Algorithm<{ U: Matrix; s: Float64Array; V: Matrix; converged: boolean }> {
+  if (method === "jacobi") return yield* jacobiSvd(N);
+  const given = method === "lapack" ? yield* singular(N) : undefined;
+  return { ...(given ?? (yield* decompose(N))), converged: true };
 }
 
 function empty(N: Matrix): { U: Matrix; s: Float64Array; V: Matrix; converged: boolean } {

@@ -1,10 +1,11 @@
 // QR by certified block Gram-Schmidt (BCGSI+ with guarded Cholesky-QR panels, Barlow & Smoktunowicz 2013; Yamazaki,
 // Tomov & Dongarra 2015 for the Gram matrix in higher precision). One column a block is two-pass Gram-Schmidt, "twice
 // is enough" made safe.
-import { colstat, geadd, gemm, infoWords, laset, orth, rand, scale, tuned } from "./blas.ts";
+import { colstat, geadd, gemm, infoWords, laset, methodFor, orth, rand, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, progress, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { ArgumentError, NotConvergedError } from "./errors.ts";
+import { householder } from "./lapack.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, type Proven, proveQr } from "./proof.ts";
 
@@ -14,7 +15,7 @@ export type QrMode = "reduced" | "complete" | "r";
 export interface QrOptions extends RunOptions, ProofOptions {
   /** reduced (default): Q is m x min(m,n); complete: Q is m x m; r: only R. */
   mode?: QrMode;
-  /** blocked (default) or cgs2. */
+  /** blocked (default), cgs2, or lapack: Householder reflections of a vendor's library (engine blas). */
   method?: QrMethod;
 }
 
@@ -34,6 +35,10 @@ const SEED = 1;
 interface Gram {
   method?: "qr" | "cgs2";
   phase?: string;
+}
+
+interface Way extends Gram {
+  lapack?: boolean;
 }
 
 /** Orthonormalises the columns from `from` on of Q against those before them and each other, in place; R (p x (p -
@@ -83,7 +88,7 @@ export function* gramSchmidt(
 function* factor(
   A: Matrix,
   columns: number,
-  o: Gram = {},
+  o: Way = {},
 ): Algorithm<{ Q: Matrix; R: Matrix; certified: boolean }> {
   const [m, n] = A.shape;
   const lead = Math.min(n, columns);
@@ -99,7 +104,7 @@ function* factor(
   if (n > columns) geadd(1, N.cols(0, lead), 0, Q.cols(0, lead));
   if (columns > n) rand("normal", SEED, Q.cols(n, columns));
   using F = Matrix.empty(columns, columns, A.device);
-  const certified = yield* gramSchmidt(Q, 0, F, o);
+  const certified = (o.lapack && (yield* householder(Q, F))) || (yield* gramSchmidt(Q, 0, F, o));
   geadd(1, F.cols(0, lead), 0, R.cols(0, lead));
   gemm(1, Q.T, N.cols(lead, n), 0, R.cols(lead, n), t);
   scale("restore", R, s); //                           R = (Qᵀ N) 2^e
@@ -111,7 +116,7 @@ export function* certifiedQr(
   A: Matrix,
   columns: number,
   op: string,
-  o: Gram = {},
+  o: Way = {},
 ): Algorithm<{ Q: Matrix; R: Matrix }> {
   const { Q, R, certified } = yield* factor(A, columns, o);
   if (certified) return { Q, R };
@@ -125,9 +130,10 @@ export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | 
   if (!["reduced", "complete", "r"].includes(mode)) {
     throw new ArgumentError(`qr: there is no mode "${mode}"; modes are reduced, complete, r`);
   }
-  if (!["auto", "blocked", "cgs2"].includes(method)) {
-    throw new ArgumentError(`qr: method "${method}" is not offered here; methods are auto, blocked, cgs2`);
+  if (!["auto", "blocked", "cgs2", "lapack"].includes(method)) {
+    throw new ArgumentError(`qr: there is no method "${method}"; methods are auto, blocked, cgs2, lapack`);
   }
+  if (method === "lapack") call.requireLapack();
   const A = call.matrix(a);
   const [m, n] = A.shape;
   const columns = mode === "complete" ? m : Math.min(m, n);
@@ -135,7 +141,9 @@ export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | 
     const r = notANumber(columns, n, A);
     return mode === "r" ? { r } : { q: notANumber(m, columns, A), r };
   }
-  const { Q, R } = yield* certifiedQr(A, columns, "qr", { method: method === "cgs2" ? "cgs2" : "qr", phase: "qr" });
+  const lapack = (method === "auto" ? methodFor("qr.method", A) : method) === "lapack";
+  const way = { method: method === "cgs2" ? "cgs2" : "qr", phase: "qr", lapack } as const;
+  const { Q, R } = yield* certifiedQr(A, columns, "qr", way);
   yield* requireInRange(R, "qr", "R");
   const proven: Proven = o.proof ? { proof: yield* proveQr(A, Q, R) } : {};
   if (mode !== "r") return { q: Q, r: R, ...proven };

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
 import { debugLevel, debugLine } from "./env.ts";
-import { engines, tiles } from "./tune.ts";
+import { choose, engines, tiles } from "./tune.ts";
 
 /** One operation of the native library. */
 export interface Operation {
@@ -27,6 +27,9 @@ interface Pending {
 
 class Recorder {
   readonly operations: Operation[] = [];
+  readonly notes: string[] = [];
+  device: string | undefined;
+  copyMs = 0;
   waitMs = 0;
 }
 
@@ -43,9 +46,31 @@ export function tracing(): boolean {
   return telling || current.getStore() !== undefined;
 }
 
+/** What an algorithm has to say of its way, for explain and TSR_DEBUG=2. */
+export function note(text: string): void {
+  current.getStore()?.notes.push(text);
+  if (telling) debugLine(text);
+}
+
+/** Runs f, which copies numbers of the caller, and counts its time. */
+export function copying<T>(f: () => T): T {
+  const recorder = current.getStore();
+  if (!recorder) return f();
+  const start = performance.now();
+  try {
+    return f();
+  } finally {
+    recorder.copyMs += performance.now() - start;
+  }
+}
+
 /** Notes the operation that was just encoded. */
 export function record(device: Device, operation: Operation, flops: number): void {
-  current.getStore()?.operations.push(operation);
+  const recorder = current.getStore();
+  if (recorder) {
+    recorder.operations.push(operation);
+    recorder.device = device.kind;
+  }
   let map = pending.get(device);
   if (!map) pending.set(device, map = new Map());
   map.set(device.operations, { operation, flops });
@@ -90,31 +115,43 @@ function line(o: Operation): string {
 export interface Explained<T> {
   value: T;
   operations: readonly Operation[];
+  /** What algorithms say of their way: a method that missed its contract and was replaced. */
+  notes: readonly string[];
   totals: Record<string, number>;
   toString(): string;
 }
 
 function summary<T>(value: T, recorder: Recorder, wallMs: number): Explained<T> {
-  const { operations } = recorder;
+  const { operations, notes } = recorder;
   const sum = (pick: (o: Operation) => number): number => operations.reduce((s, o) => s + pick(o), 0);
   const deviceMs = sum((o) => o.deviceMs);
   const gflop = sum((o) => o.gflops * o.deviceMs) / 1e3;
+  const { waitMs, copyMs } = recorder, hostMs = sum((o) => o.hostMs);
+  const gflops = deviceMs > 0 ? gflop / deviceMs * 1e3 : 0;
+  const peak = Number(choose("peak", recorder.device ?? "cpu", 0, 0, 0).value);
   const totals = {
     operations: operations.length,
     wallMs,
     deviceMs,
-    hostMs: sum((o) => o.hostMs),
-    waitMs: recorder.waitMs,
+    hostMs,
+    waitMs,
+    copyMs,
+    otherMs: Math.max(0, wallMs - hostMs - waitMs - copyMs),
     bytes: sum((o) => o.bytes),
-    gflops: deviceMs > 0 ? gflop / deviceMs * 1e3 : 0,
+    gflops,
+    ...(peak > 0 && { ofPeak: gflops / peak }),
   };
-  const head = `${operations.length} operations, ${wallMs.toFixed(2)} ms, of which device ${deviceMs.toFixed(2)} ms, ` +
-    `calls ${totals.hostMs.toFixed(2)} ms, waiting ${totals.waitMs.toFixed(2)} ms`;
+  const times = { "the device": deviceMs, calls: hostMs, waiting: waitMs, copies: copyMs, "all else": totals.otherMs };
+  const parts = Object.entries(times).map(([name, ms]) => `${name} ${ms.toFixed(2)}`).join(", ");
+  const share = peak > 0 ? `, ${(100 * gflops / peak).toFixed(0)} % of the measured peak` : "";
+  const speed = `${gflops.toFixed(1)} GFLOP/s${share}`;
+  const head = `${operations.length} operations, ${wallMs.toFixed(2)} ms: ${parts}; ${speed}`;
   return {
     value,
     operations,
+    notes,
     totals,
-    toString: () => [...operations.map((o) => `${line(o)}  ${o.why}`), head].join("\n"),
+    toString: () => [...operations.map((o) => `${line(o)}  ${o.why}`), ...notes, head].join("\n"),
   };
 }
 

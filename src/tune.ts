@@ -1,16 +1,20 @@
 // Dispatch as data: one table, first match wins. An override is a row put first, so there is no second code path.
+import { readFileSync } from "node:fs";
 import type { VendorEngine } from "./device.ts";
 import { read } from "./env.ts";
 import { ArgumentError } from "./errors.ts";
 
-/** Where a row holds: device kind ("*": any) and the largest m, n and k; absent: no bound. */
+/** Where a row holds: device kind ("*": any), the largest m, n and k, and bounds that m·k (the size of a projection's
+ * basis) and m·n·k stay below; absent: no bound. */
 export interface Row {
   readonly key: Key;
   readonly device: string;
   readonly m?: number;
   readonly n?: number;
   readonly k?: number;
-  readonly value: number | Tile;
+  readonly area?: number;
+  readonly work?: number;
+  readonly value: number | Tile | Method;
   /** Whose library computes it; absent: the own kernels. A device without that engine takes the next row. */
   readonly engine?: VendorEngine;
   readonly why: string;
@@ -33,12 +37,14 @@ export const tiles = [
 
 /** Those that may be asked for; "default" lets the library choose by shape. */
 export type Tile = Exclude<(typeof tiles)[number], "device" | "host">;
+export type Method = "blocked" | "bidiagonal" | "tridiagonal" | "jacobi" | "lapack";
 export type Engine = "auto" | "tiled" | "blas" | "mlx";
 
 /** The engines; the index is tsr.h's. */
 export const engines: readonly string[] = ["tiled", "blas", "mlx"];
 
-export type Key =
+/** Operations: a row gives each its tile and its engine. */
+export type Tiled =
   | "gemm"
   | "syrk"
   | "trsm"
@@ -57,7 +63,15 @@ export type Key =
   | "geadd"
   | "colstat"
   | "scale"
-  | "rand"
+  | "rand";
+
+/** Parameters and methods of the algorithms. */
+export type Key =
+  | Tiled
+  | "qr.method"
+  | "svd.method"
+  | "eigh.method"
+  | "peak"
   | "qr.block"
   | "qr.chain"
   | "cgs2.block"
@@ -73,8 +87,13 @@ export type Key =
   | "jacobi.block"
   | "proof.numbers";
 
-/** Every key: what it may be (a tile, a chain of 0 or 32, or smallest and largest), and its meaning. */
-export const keys: Readonly<Record<Key, readonly ["tile" | "chain", string] | readonly [number, number, string]>> = {
+type Domain =
+  | readonly ["tile" | "chain", string]
+  | readonly [number, number, string]
+  | readonly ["method", readonly string[], string];
+
+/** Every key: what it may be (a tile, a chain of 0 or 32, a method, or smallest and largest), and its meaning. */
+export const keys: Readonly<Record<Key, Domain>> = {
   "gemm": ["tile", "tile of matrix products"],
   "syrk": ["tile", "tile of symmetric products"],
   "trsm": ["tile", "tile of triangular solves"],
@@ -94,6 +113,10 @@ export const keys: Readonly<Record<Key, readonly ["tile" | "chain", string] | re
   "colstat": ["tile", "tile of column statistics"],
   "scale": ["tile", "tile of column scaling"],
   "rand": ["tile", "tile of random numbers"],
+  "qr.method": ["method", ["blocked", "lapack"], "qr where the call leaves the method open"],
+  "svd.method": ["method", ["bidiagonal", "jacobi", "lapack"], "svd without k where the call leaves the method open"],
+  "eigh.method": ["method", ["tridiagonal", "jacobi", "lapack"], "eigh where the call leaves the method open"],
+  "peak": [0, 1_000_000, "GFLOP/s of the fastest product measured here, 0: not measured"],
   "qr.block": [1, 128, "columns of a panel"],
   "qr.chain": ["chain", "longest chain of additions in the projections"],
   "cgs2.block": [1, 1, "columns of a panel: one, by its definition"],
@@ -110,13 +133,26 @@ export const keys: Readonly<Record<Key, readonly ["tile" | "chain", string] | re
   "proof.numbers": [1024, 1 << 30, "numbers of a residual measured at a time by proof"],
 };
 
+/** Products on a GPU: MLX's kernels are faster where a product is small, the tiled ones where it is large; of the
+ * projections of a block of columns it is the size of the basis that decides. */
+const products: readonly Row[] = [
+  { key: "gemm", device: "metal", n: 32, area: 2 ** 18, value: "default", engine: "mlx", why: "small projection" },
+  { key: "gemm", device: "metal", n: 32, value: "default", why: "projection with m·k ≥ 2^18" },
+  { key: "gemm", device: "metal", work: 2 ** 24, value: "default", engine: "mlx", why: "product with m·n·k < 2^24" },
+];
+
 export const table: readonly Row[] = [
+  ...products,
   ...(Object.keys(keys) as Key[]).filter((key) => keys[key][0] === "tile").map((key): Row => ({
     key,
     device: "*",
     value: "default",
     why: "the library chooses its tile by shape",
   })),
+  { key: "qr.method", device: "*", value: "blocked", why: "certified, on every engine" },
+  { key: "svd.method", device: "*", value: "bidiagonal", why: "certified, on every engine" },
+  { key: "eigh.method", device: "*", value: "tridiagonal", why: "certified, on every engine" },
+  { key: "peak", device: "*", value: 0, why: "tesserae tune measures it" },
   { key: "qr.block", device: "*", n: 512, value: 32, why: "float64 Gram work grows as block/n" },
   { key: "qr.block", device: "*", value: 64, why: "half the sweeps over Q" },
   { key: "qr.chain", device: "*", value: 32, why: "constant columns round the same way" },
@@ -134,8 +170,33 @@ export const table: readonly Row[] = [
   { key: "proof.numbers", device: "*", value: 1 << 20, why: "bounds the memory of a measurement" },
 ];
 
-/** Reads the rows of TSR_TUNE: key=value, separated by semicolons. */
+const bounds = ["m", "n", "k", "area", "work"] as const;
+
+/** The rows of a file that `tesserae tune --out` wrote. */
+function readRows(path: string): Row[] {
+  let rows: unknown;
+  try {
+    rows = (JSON.parse(readFileSync(path, "utf8")) as { rows?: unknown }).rows;
+  } catch (cause) {
+    throw new ArgumentError(`TSR_TUNE: ${path} cannot be read as the rows of \`tesserae tune --out\``, { cause });
+  }
+  if (!Array.isArray(rows)) throw new ArgumentError(`TSR_TUNE: ${path} holds no list of rows`);
+  return (rows as Partial<Row>[]).map((row) => {
+    const [checked] = parseRows(`${row.key}=${row.engine && row.value === "default" ? row.engine : row.value}`);
+    for (const bound of bounds) {
+      if (row[bound] === undefined || Number(row[bound]) > 0) continue;
+      throw new ArgumentError(`TSR_TUNE: ${path}: ${bound} of a row of ${row.key} is ${row[bound]}, not a size`);
+    }
+    return { ...row, ...checked!, device: row.device ?? "*", why: row.why ?? path };
+  });
+}
+
+/** Reads the rows of TSR_TUNE: key=value, separated by semicolons; @FILE stands for the rows of a file. */
 export function parseRows(text: string): Row[] {
+  if (text.trim().startsWith("@")) {
+    const [file = "", ...rest] = text.trim().slice(1).split(";");
+    return [...parseRows(rest.join(";")), ...readRows(file)];
+  }
   return text.split(";").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
     const [name = "", value = ""] = part.split("=").map((s) => s.trim());
     if (!Object.hasOwn(keys, name)) {
@@ -143,12 +204,18 @@ export function parseRows(text: string): Row[] {
     }
     const row = { key: name as Key, device: "*", why: "TSR_TUNE" };
     const engine = keys[name as Key][0] === "tile" && vendorEngines.find((e) => e === value);
-    return engine ? { ...row, value: "default", engine } : { ...row, value: parseValue(name as Key, value) };
+    if (engine) return { ...row, value: "default", engine };
+    const parsed = parseValue(name as Key, value);
+    return parsed === "lapack" ? { ...row, value: parsed, engine: "blas" } : { ...row, value: parsed };
   });
 }
 
-function parseValue(key: Key, text: string): number | Tile {
+function parseValue(key: Key, text: string): Row["value"] {
   const [low, high] = keys[key];
+  if (low === "method") {
+    if ((high as readonly string[]).includes(text)) return text as Method;
+    throw new ArgumentError(`TSR_TUNE: ${key}=${text}; methods are ${(high as readonly string[]).join(", ")}`);
+  }
   if (low === "tile") {
     const offered = tiles.filter((t): t is Tile => t !== "device" && t !== "host");
     const tile = offered.find((t) => t === text);
@@ -188,12 +255,16 @@ export function choose(
   from: readonly Row[] = effective(),
   engines: readonly string[] = [],
 ): Row {
-  const row = from.find((r) =>
+  const fits = (r: Row): boolean =>
     r.key === key && (r.device === "*" || r.device === device) && m <= (r.m ?? m) && n <= (r.n ?? n) &&
-    k <= (r.k ?? k) && (r.engine === undefined || engines.includes(r.engine))
-  );
-  if (row === undefined) throw new ArgumentError(`dispatch: no row for ${key} at ${m}x${n}x${k} on ${device}`);
-  return row;
+    k <= (r.k ?? k) && m * k < (r.area ?? Infinity) && m * n * k < (r.work ?? Infinity);
+  let passed: Row | undefined;
+  for (const row of from) {
+    if (!fits(row)) continue;
+    if (row.engine !== undefined && !engines.includes(row.engine)) passed ??= row;
+    else return passed ? { ...row, why: `${row.why}; ${passed.engine} is not attached (${passed.why})` } : row;
+  }
+  throw new ArgumentError(`dispatch: no row for ${key} at ${m}x${n}x${k} on ${device}`);
 }
 
 /** Throws unless there is an engine of that name. */

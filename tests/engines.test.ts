@@ -5,7 +5,18 @@ import { mkdirSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { compileLibrary, findCompiler } from "../scripts/build.mjs";
-import { type Device, explain, explainSync, luSync, matmul, matmulSync, Matrix, open, solveSync } from "../src/index.ts";
+import {
+  type Device,
+  explain,
+  explainSync,
+  luSync,
+  matmul,
+  matmulSync,
+  Matrix,
+  open,
+  qrSync,
+  solveSync,
+} from "../src/index.ts";
 import { nameOf, products } from "./cases.ts";
 import * as contracts from "./contracts.ts";
 import { every } from "./helpers.ts";
@@ -79,7 +90,8 @@ describe("engine blas", () => {
       const call = () => matmulSync(on(a), on(b), { transA, transB, alpha, engine: "blas" });
       const { value, operations } = explainSync(call);
       const engine = operations.find((o) => o.op === "gemm")?.engine;
-      assert.equal(engine, c.m * c.n * c.k === 0 || Math.fround(alpha) !== alpha ? "tiled" : "blas");
+      const deep = c.k > (Math.min(c.m, c.n) === 1 ? 256 : 17_000);
+      assert.equal(engine, c.m * c.n * c.k === 0 || Math.fround(alpha) !== alpha || deep ? "tiled" : "blas");
       hold(contracts.product(value, { A: turn(a, transA), B: turn(b, transB), alpha }, device.facts.chain), "C");
     });
   });
@@ -91,6 +103,14 @@ describe("engine blas", () => {
     const engines = new Map(operations.map((o) => [o.op, o.engine]));
     assert.deepEqual([engines.get("getrf"), engines.get("trsm")], ["blas", "tiled"]);
     assert.equal(luSync(a, { engine: "blas", proof: true }).proof?.holds, true);
+  });
+
+  it("is what method lapack needs, with a LAPACK", () => {
+    using a = Matrix.random(9, 4, { device });
+    const refusal = { code: "TSR_DEVICE", message: /needs a LAPACK, which .*sound\.so has not/ };
+    assert.throws(() => qrSync(a, { method: "lapack" }), refusal);
+    const other = { method: "lapack", engine: "tiled" } as const;
+    assert.throws(() => qrSync(a, other), { code: "TSR_ARGUMENT", message: /"lapack" runs on engine blas.*tiled/ });
   });
 
   it("does not block the event loop, and an abort ends the wait at once", async () => {

@@ -1,6 +1,9 @@
 // Dispatch: the table is total, every row can be reached, overrides win, and what cannot be is said.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -9,17 +12,24 @@ import { choose, type Key, keys, parseRows, type Row, table } from "../src/tune.
 
 const sizes = [0, 1, 31, 64, 512, 513, 4096, 100_000];
 const allKeys = Object.keys(keys) as Key[];
+const kinds = ["cpu", "metal"], libraries = [["tiled"], ["tiled", "blas", "mlx"]];
 
 describe("the dispatch table", () => {
   test("has a row for every key at every size", () => {
-    for (const key of allKeys) {
-      for (const m of sizes) for (const n of sizes) assert.equal(choose(key, "cpu", m, n, Math.min(m, n)).key, key);
+    const places = kinds.flatMap((kind) => libraries.map((there) => [kind, there] as const));
+    const all = allKeys.flatMap((key) => places.map((place) => [key, ...place] as const));
+    for (const [key, kind, there] of all) {
+      for (const m of sizes) for (const n of sizes) assert.equal(choose(key, kind, m, n, m, table, there).key, key);
     }
   });
 
   test("has no row that an earlier one hides", () => {
     const reached = new Set<Row>();
-    for (const key of allKeys) for (const m of sizes) for (const n of sizes) reached.add(choose(key, "cpu", m, n, m));
+    for (const key of allKeys) {
+      for (const kind of kinds) {
+        for (const m of sizes) for (const n of sizes) reached.add(choose(key, kind, m, n, m, table, libraries[1]));
+      }
+    }
     assert.deepEqual(table.filter((row) => !reached.has(row)), []);
   });
 
@@ -34,7 +44,49 @@ describe("the dispatch table", () => {
   test("passes over a row whose engine is not there", () => {
     const rows = [...parseRows("gemm=blas"), ...table];
     assert.equal(choose("gemm", "cpu", 9, 9, 9, rows, ["tiled", "blas"]).engine, "blas");
-    assert.equal(choose("gemm", "cpu", 9, 9, 9, rows, ["tiled"]).engine, undefined);
+    const next = choose("gemm", "cpu", 9, 9, 9, rows, ["tiled"]);
+    assert.equal(next.engine, undefined);
+    assert.equal(next.why, "the library chooses its tile by shape; blas is not attached (TSR_TUNE)");
+  });
+
+  test("gives a GPU's products to MLX where they are small", () => {
+    const engineOf = (m: number, n: number, k: number): string =>
+      choose("gemm", "metal", m, n, k, table, ["tiled", "mlx"]).engine ?? "tiled";
+    assert.deepEqual([[256, 256, 255], [256, 256, 256]].map(([m, n, k]) => engineOf(m!, n!, k!)), ["mlx", "tiled"]);
+    assert.deepEqual([[511, 32, 512], [512, 32, 512]].map(([m, n, k]) => engineOf(m!, n!, k!)), ["mlx", "tiled"]);
+    assert.equal(choose("gemm", "cpu", 9, 9, 9, table, ["tiled", "mlx"]).engine, undefined);
+  });
+
+  test("takes the rows of a file, with what is put before them", () => {
+    const folder = mkdtempSync(join(tmpdir(), "tesserae-")), file = join(folder, "rows.json");
+    const row = { key: "gemm", device: "cpu", work: 1000, value: "default", engine: "blas", why: "measured" };
+    writeFileSync(file, JSON.stringify({ rows: [row, { key: "peak", device: "cpu", value: 70, why: "measured" }] }));
+    const rows = [...parseRows(`@${file}; gemm=small`), ...table], there = ["tiled", "blas"];
+    assert.equal(choose("gemm", "cpu", 9, 9, 9, rows, there).value, "small");
+    const plain = [...parseRows(`@${file}`), ...table];
+    assert.deepEqual(choose("gemm", "cpu", 9, 9, 9, plain, there), row);
+    assert.equal(choose("gemm", "cpu", 10, 10, 10, plain, there).engine, undefined);
+    assert.equal(choose("peak", "cpu", 0, 0, 0, plain).value, 70);
+    for (const [text, message] of [["{}", /no list of rows/], ["x", /rows\.json cannot be read/]] as const) {
+      writeFileSync(file, text);
+      assert.throws(() => parseRows(`@${file}`), { code: "TSR_ARGUMENT", message });
+    }
+    for (const wrong of [{ ...row, engine: "magic" }, { ...row, key: "gem" }, { ...row, work: -1 }]) {
+      writeFileSync(file, JSON.stringify({ rows: [wrong] }));
+      assert.throws(() => parseRows(`@${file}`), { code: "TSR_ARGUMENT" });
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  test("chooses lapack only where a row says so and the library is there", () => {
+    const rows = [...parseRows("svd.method=lapack"), ...table];
+    assert.equal(choose("svd.method", "cpu", 9, 9, 9, rows, ["tiled", "blas"]).value, "lapack");
+    assert.equal(choose("svd.method", "cpu", 9, 9, 9, rows, ["tiled"]).value, "bidiagonal");
+    for (const key of ["qr.method", "svd.method", "eigh.method"] as const) {
+      assert.notEqual(choose(key, "cpu", 9, 9, 9, table, ["tiled", "blas"]).value, "lapack");
+    }
+    const refusal = { code: "TSR_ARGUMENT", message: /qr\.method=cgs2.*blocked, lapack/ };
+    assert.throws(() => parseRows("qr.method=cgs2"), refusal);
   });
 
   test("refuses unknown keys and values with the list of valid ones", () => {
@@ -97,6 +149,20 @@ describe("explain", () => {
     assert.ok(gemm!.deviceMs > 0 && gemm!.gflops > 0, JSON.stringify(gemm));
     assert.equal(totals["operations"], 1);
     assert.ok(totals["wallMs"]! >= totals["deviceMs"]!);
+  });
+
+  test("tells where the time of the whole call went", () => {
+    const rows = Array.from({ length: 300 }, () => new Array<number>(300).fill(1));
+    const told = explainSync(() => matmulSync(rows, rows)), { totals } = told;
+    const parts = ["hostMs", "waitMs", "copyMs", "otherMs"].map((name) => totals[name]!);
+    assert.ok(parts.every((ms) => ms >= 0) && totals["copyMs"]! > 0 && totals["waitMs"]! >= totals["deviceMs"]! / 2);
+    assert.ok(Math.abs(parts.reduce((a, b) => a + b, 0) - totals["wallMs"]!) <= 1e-6 * totals["wallMs"]!);
+    assert.match(told.toString(), /the device [\d.]+, calls [\d.]+, waiting [\d.]+, copies [\d.]+.*GFLOP\/s/);
+    assert.equal(totals["ofPeak"], undefined, "no peak was measured");
+  });
+
+  test("tells the part of the peak, where one was measured", () => {
+    assert.deepEqual(child("peak.ts", { TSR_TUNE: "peak=50" }), { status: 0, output: "1.000000\n" });
   });
 
   test("says which passes of a factorisation were skipped", () => {

@@ -1,0 +1,149 @@
+// Whole factorisations by a vendor's LAPACK. Each result is certified before it is used: residual and orthogonality
+// are estimated from a few Gaussian vectors (the mean of ‖E g‖² is ‖E‖_F²) in float64. Where it misses, our own method
+// runs. In float32, LAPACK's singular and eigenvectors are orthonormal to about 15 √n u only: one Newton-Schulz step
+// mends that, and the values are taken again.
+import { empty64, geadd, geqrf, gesdd, infoWords, rand, resid, scale, syevd } from "./blas.ts";
+import { type Algorithm, note, settled } from "./call.ts";
+import { Matrix } from "./matrix.ts";
+import { arranged, ascending, descending } from "./order.ts";
+import { polish } from "./polish.ts";
+import { u } from "./proof.ts";
+import { rayleigh } from "./rayleigh.ts";
+
+const PROBES = 8;
+const SEED = 11;
+/** An estimate is below half of the truth in one of 50 cases at most: an error that has one direction. */
+const MARGIN = 2;
+/** Residuals in u ‖A‖_F: what the values may be off by, since a residual can be all in one of them. */
+const [SVD_RESIDUAL, EIGH_RESIDUAL] = [16, 24];
+
+/** m x 8 standard normal numbers. */
+function gaussian(m: number, like: Matrix): Matrix {
+  const G = Matrix.empty(m, PROBES, like.device);
+  rand("normal", SEED, G);
+  return G;
+}
+
+/** -A X, accumulated in float64 and rounded once. */
+function negative(A: Matrix, X: Matrix): Matrix {
+  const Y = Matrix.zeros(A.shape[0], X.shape[1], { device: A.device });
+  resid(A, X, Y, Y);
+  return Y;
+}
+
+/** Estimated squares of the lengths of the rows of E from Y - A X = E G. */
+function* rowSquares(Y: Matrix, A: Matrix, X: Matrix): Algorithm<Float64Array> {
+  const [m, k] = Y.shape;
+  using E = empty64(m, k, Y.device);
+  resid(A, X, Y, E);
+  yield settled();
+  const e = E.hostAs(Float64Array), sums = new Float64Array(m);
+  for (let i = 0; i < m * k; i++) sums[Math.floor(i / k)]! += e[i]! ** 2 / k;
+  return sums;
+}
+
+const length = (squares: Float64Array): number => Math.sqrt(squares.reduce((a, b) => a + b, 0));
+
+/** ‖QᵀQ − I‖_F, estimated, over its bound. */
+function* orthogonality(Q: Matrix): Algorithm<number> {
+  const n = Q.shape[1];
+  using G = gaussian(n, Q);
+  using W = negative(Q, G);
+  using N = Matrix.empty(n, PROBES, Q.device);
+  geadd(-1, G, 0, N);
+  return length(yield* rowSquares(N, Q.T, W)) / (12 * Math.sqrt(n) * u);
+}
+
+/** Whether figures over their bounds are all within the margin; if not, says which is not. */
+function accepted(routine: string, figures: Readonly<Record<string, number>>): boolean {
+  const missed = Object.entries(figures).filter(([, value]) => !(value * MARGIN <= 1));
+  if (missed.length === 0) return true;
+  const text = missed.map(([name, value]) => `${name} ${value.toPrecision(2)} of its bound`).join(", ");
+  note(`${routine}: the library's result was not taken (${text}); the own method follows`);
+  return false;
+}
+
+const over = (error: number, bound: number): number => error === 0 ? 0 : error / bound;
+
+/** Lengths of the columns, in float64. */
+function* columnLengths(A: Matrix): Algorithm<Float64Array> {
+  yield settled();
+  const [m, n] = A.shape, sums = new Float64Array(n), a = A.readBlock(0, m, 0, n);
+  for (let i = 0; i < a.length; i++) sums[i % n]! += a[i]! ** 2;
+  return sums.map(Math.sqrt);
+}
+
+/** Q (m x n, m >= n, columns scaled) becomes the Q of its QR factorisation, R its R. False: Q is unchanged. */
+export function* householder(Q: Matrix, R: Matrix): Algorithm<boolean> {
+  const [m, n] = Q.shape;
+  if (n === 0) return true;
+  using B = Matrix.empty(m, n, Q.device);
+  geqrf(Q, B, R);
+  using G = gaussian(m, Q);
+  using Y = negative(Q.T, G);
+  using W = negative(B.T, G);
+  const errors = yield* rowSquares(Y, R.T, W); //  (A - Q R)ᵀ G
+  const sizes = yield* columnLengths(Q);
+  const columns = errors.map((e, j) => over(Math.sqrt(e), 32 * u * sizes[j]!));
+  const good = accepted("geqrf", {
+    residual: over(length(errors), 16 * u * length(sizes.map((x) => x * x))),
+    column: columns.reduce((a, b) => Math.max(a, b), 0),
+    orthogonality: yield* orthogonality(B),
+  });
+  if (good) geadd(1, B, 0, Q);
+  return good;
+}
+
+/** A = U diag(s) Vᵀ for a scaled A with m >= n > 0, or undefined. */
+export function* singular(A: Matrix): Algorithm<{ U: Matrix; s: Float64Array; V: Matrix } | undefined> {
+  const [m, n] = A.shape;
+  using S = Matrix.empty(1, n, A.device);
+  using Vt = Matrix.empty(n, n, A.device);
+  using info = infoWords(1, 1, A.device);
+  using L = Matrix.empty(m, n, A.device);
+  gesdd(A, L, S, Vt, info);
+  const vectors = [polish(L), polish(Vt.T)] as const;
+  const values = (yield* rayleigh(A, ...vectors)).map(Math.abs);
+  const { values: s, matrices } = yield* arranged(values, vectors, descending(values));
+  const [U, V] = [matrices[0]!, matrices[1]!];
+  using rounded = Matrix.from(s, [1, n], { device: A.device });
+  using G = gaussian(n, A);
+  using Y = negative(A, G);
+  using W = negative(V.T, G);
+  scale("multiply", W.T, rounded);
+  const errors = yield* rowSquares(Y, U, W); //  (A - U Σ Vᵀ) G
+  const size = length((yield* columnLengths(A)).map((x) => x * x));
+  const good = info.hostAs(Uint32Array)[0] === 0 && accepted("gesdd", {
+    residual: over(length(errors), SVD_RESIDUAL * u * size),
+    "orthogonality of U": yield* orthogonality(U),
+    "orthogonality of V": yield* orthogonality(V),
+  });
+  if (good) return { U, s, V };
+  for (const M of [U, V]) M[Symbol.dispose]();
+  return undefined;
+}
+
+/** F = V diag(values) Vᵀ for a scaled symmetric F, n > 0, or undefined. */
+export function* symmetric(F: Matrix): Algorithm<{ values: Float64Array; V: Matrix } | undefined> {
+  const n = F.shape[0];
+  using W = Matrix.empty(1, n, F.device);
+  using info = infoWords(1, 1, F.device);
+  using raw = Matrix.empty(n, n, F.device);
+  syevd(F, W, raw, info);
+  const polished = polish(raw), found = yield* rayleigh(F, polished, polished);
+  const { values, matrices } = yield* arranged(found, [polished], ascending(found)), V = matrices[0]!;
+  using rounded = Matrix.from(values, [1, n], { device: F.device });
+  using G = gaussian(n, F);
+  using X = negative(V, G);
+  using Y = negative(F, X);
+  scale("multiply", G.T, rounded);
+  const errors = yield* rowSquares(Y, V, G); //  (F V - V Λ) G
+  const size = length((yield* columnLengths(F)).map((x) => x * x));
+  const good = info.hostAs(Uint32Array)[0] === 0 && accepted("syevd", {
+    residual: over(length(errors), EIGH_RESIDUAL * u * size),
+    orthogonality: yield* orthogonality(V),
+  });
+  if (good) return { values, V };
+  V[Symbol.dispose]();
+  return undefined;
+}
