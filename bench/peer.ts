@@ -88,7 +88,10 @@ export class Program implements Disposable {
 
   async #reply(): Promise<Record<string, unknown>> {
     const { done, value } = await this.#replies.next();
-    if (done) throw new Error("the peer ended early; its own message stands above");
+    if (done) {
+      const { signalCode, exitCode } = this.#child;
+      throw new Error(`the peer ended early, with ${signalCode ?? exitCode}; its own message stands above, if any`);
+    }
     return JSON.parse(value) as Record<string, unknown>;
   }
 

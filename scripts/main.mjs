@@ -11,6 +11,8 @@ const commands = {
   test: ["scripts/check.ts"],
   bench: ["bench/run.ts"],
   accuracy: ["bench/accuracy.ts"],
+  verify: ["scripts/verify.ts"],
+  "kernel-cost": ["tests/metal-emulator/rungs/cost_report.ts"],
   dist: ["scripts/dist.ts"],
   build: undefined,
   "build:darwin": ["scripts/darwin.ts"],

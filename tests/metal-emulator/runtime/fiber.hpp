@@ -4,7 +4,10 @@
 
 namespace emulator {
 
-constexpr size_t STACK = 64 << 10;
+#ifndef EMULATOR_STACK
+#define EMULATOR_STACK (64 << 10)
+#endif
+constexpr size_t STACK = EMULATOR_STACK;
 
 /* Leaves this stack, keeping its pointer in *save, and continues on another. */
 extern "C" void emulator_switch(void **save, void *to);
