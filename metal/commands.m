@@ -39,6 +39,7 @@ struct tsr_commands {
   tsr_view *written;            /* views of mirrored buffers to be copied back */
   uint32_t touched_count, touched_room, written_count, written_room;
   double seconds;
+  bool hung;                    /* a wait ran out: none of what is in flight will end */
 };
 
 /* ---- opening and closing ---- */
@@ -110,10 +111,10 @@ static flight *take_off(id<MTLCommandBuffer> buffer) {
 }
 
 /* Whether the command buffer ended in time. */
-static bool await(flight *f) {
+static bool await(flight *f, double seconds) {
   struct timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += (time_t)WAIT_SECONDS;
+  until.tv_sec += (time_t)seconds;
   int error = 0;
   pthread_mutex_lock(&f->lock);
   while (!f->over && error != ETIMEDOUT) error = pthread_cond_timedwait(&f->ended, &f->lock, &until);
@@ -125,8 +126,9 @@ static bool await(flight *f) {
 /* Waits for the oldest flight. */
 static int32_t await_oldest(tsr_run *run, tsr_commands *c) {
   flight *f = c->flying[0];
-  bool over = await(f);
+  bool over = await(f, c->hung ? 0 : WAIT_SECONDS);
   int32_t status = TSR_OK;
+  c->hung = c->hung || !over;
   if (!over) status = tsr_metal_fail(run, "the GPU did not finish in 30 seconds", nil);
   else if ([f->buffer status] != MTLCommandBufferStatusCompleted)
     status = tsr_metal_fail(run, "the GPU ended a command buffer", [f->buffer error]);

@@ -1,17 +1,19 @@
 // The gate behind `npm test`: stale code, types, lint, then one suite under Bun and under Deno, a process for each
-// file. `npm test -- qr` runs only the test files whose name contains "qr", without the static checks.
+// file, and the same again on emulated Metal. `npm test -- qr` runs only the test files whose name contains "qr",
+// without the static checks.
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { missing, PACKAGES } from "../tests/metal-emulator/fake/build.ts";
+import { builds, lanes, reasons } from "./emulated.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const reports = join(root, "build/reports");
 const folders = ["src", "ffi", "tests", "bench", "scripts"];
 const TEST_MS = 300_000;
 const STEP_MS = 600_000;
-const env = { ...process.env, NO_COLOR: "1" };
 
 interface Outcome {
   ok: boolean;
@@ -42,32 +44,49 @@ const runtimes: Readonly<Record<string, (file: string, report: string) => string
   Deno: (file, report) => ["deno", "test", "-A", "--no-check", "--reporter=dot", `--junit-path=${report}`, file],
 };
 
-/** Ends the command at work with all that it started: each is the head of a process group. */
-let end = (): void => {};
+/** A set of test files under one runtime, in one environment. */
+interface Suite {
+  readonly name: string;
+  readonly runtime: string;
+  readonly files: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The heads of the process groups at work. */
+const working = new Set<number>();
+
+/** Ends a command with all that it started. */
+function end(head: number): void {
+  try {
+    if (working.delete(head)) process.kill(-head, "SIGKILL");
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ESRCH") throw error;
+  }
+}
 
 /** Runs a command to its end, with its output kept. */
-function execute(command: readonly string[]): Promise<Outcome> {
+function execute(command: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Outcome> {
   const start = performance.now();
   const { promise, resolve } = Promise.withResolvers<Outcome>();
   const child = spawn(command[0]!, command.slice(1), {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
-    env,
+    env: { ...process.env, NO_COLOR: "1", ...more },
   });
-  end = () => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
-  };
+  const head = child.pid;
+  if (head !== undefined) working.add(head);
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    end();
+    if (head !== undefined) end(head);
   }, STEP_MS);
   const settle = (ok: boolean, why: string) => {
     clearTimeout(timer);
+    if (head !== undefined) working.delete(head);
     resolve({
       ok,
       why,
@@ -105,11 +124,11 @@ function readReport(path: string): Counts | undefined {
   return counts;
 }
 
-/** One test file under one runtime: prints a line, and the output where something failed. */
-async function runFile(runtime: string, file: string): Promise<Counts> {
-  const report = join(reports, `${runtime}-${file.replaceAll("/", "-")}.xml`);
+/** One test file of a suite: prints a line, and the output where something failed. */
+async function runFile({ name, runtime, env }: Suite, file: string): Promise<Counts> {
+  const report = join(reports, `${name}-${file}.xml`.replaceAll(/[^\w.-]+/g, "-"));
   rmSync(report, { force: true });
-  const outcome = await execute(runtimes[runtime]!(file, report));
+  const outcome = await execute(runtimes[runtime]!(file, report), env);
   const counts = readReport(report) ?? { passed: 0, failed: 0, skipped: [] };
   let note = "";
   if (!outcome.ok && counts.failed === 0) {
@@ -121,7 +140,7 @@ async function runFile(runtime: string, file: string): Promise<Counts> {
   }
   const skips = counts.skipped.length > 0 ? `, ${counts.skipped.length} skipped` : "";
   const line = `${counts.passed} passed, ${counts.failed} failed${skips}${note}`;
-  console.log(`  ${file.padEnd(32)} ${line.padEnd(28)} ${outcome.seconds.toFixed(1).padStart(6)} s`);
+  console.log(`  ${file.padEnd(32)} ${line.padEnd(28)} ${outcome.seconds.toFixed(1).padStart(6)} s  ${name}`);
   if (counts.failed > 0) console.log(indent(outcome.output));
   return counts;
 }
@@ -141,17 +160,57 @@ async function runStatics(): Promise<Counts> {
   return counts;
 }
 
-async function runSuite(runtime: string, files: readonly string[]): Promise<Counts> {
-  console.log(`$ ${runtimes[runtime]!("FILE", "REPORT").join(" ")}`);
+async function runSuite(suite: Suite): Promise<Counts> {
   const total: Counts = { passed: 0, failed: 0, skipped: [] };
-  for (const file of files) {
-    const { passed, failed, skipped } = await runFile(runtime, file);
+  for (const file of suite.files) {
+    const { passed, failed, skipped } = await runFile(suite, file);
     total.passed += passed;
     total.failed += failed;
-    total.skipped.push(...skipped.map((name) => `${runtime}, ${file}: ${name}`));
+    total.skipped.push(...skipped.map((name) => `${suite.name}, ${file}: ${name}`));
   }
   return total;
 }
+
+/** Debian's compilers for the emulator and the fake Metal, where this machine lets us. */
+async function installTools(): Promise<void> {
+  if (missing() === undefined || process.platform !== "linux" || process.getuid?.() !== 0) return;
+  for (const command of [["apt-get", "update"], ["apt-get", "install", "-y", ...PACKAGES.split(" ")]]) {
+    const { ok, why, seconds } = await execute(command, { DEBIAN_FRONTEND: "noninteractive" });
+    console.log(`$ ${command.join(" ")}\n  ${ok ? "ok" : why}${seconds.toFixed(1).padStart(8)} s`);
+  }
+}
+
+const testOf = (file: string): string => file.replace(/^tests\/(.*)\.test\.ts$/, "$1");
+
+/** The suite on emulated Metal, side by side on as many cores as there are lanes. */
+async function runEmulated(files: readonly string[]): Promise<Counts[]> {
+  const without = missing();
+  if (without !== undefined) return [{ passed: 0, failed: 0, skipped: [`all tests on emulated Metal: ${without}`] }];
+  const libraries: string[] = [];
+  for (const command of builds) {
+    const { ok, why, output, seconds } = await execute(command);
+    libraries.push(...output.split("\n").filter((line) => line.endsWith(".so")));
+    console.log(`$ ${command.join(" ")}\n  ${ok ? "ok" : `FAILED, ${why}`}${seconds.toFixed(1).padStart(8)} s`);
+    if (ok) continue;
+    console.log(indent(output));
+    return [{ passed: 0, failed: 1, skipped: [] }];
+  }
+  const [library = "", kernels = "", watched = ""] = libraries;
+  const results = await Promise.all(
+    lanes(library, kernels, watched).map(async (parts) => {
+      const counts: Counts[] = [];
+      for (const { name, runtime, takes, env } of parts) {
+        counts.push(await runSuite({ name, runtime, env, files: files.filter((file) => takes(testOf(file))) }));
+      }
+      return counts;
+    }),
+  );
+  for (const reason of reasons(files.map(testOf))) console.log(`not on emulated Metal: ${reason}`);
+  return results.flat();
+}
+
+/** Whether a test was skipped for want of another project's file, which no set-up of this machine can mend. */
+const unfetched = (skipped: string): boolean => /tests\/compat\.test\.ts: .*cannot be fetched/.test(skipped);
 
 const filters = process.argv.slice(2);
 const all = readdirSync(join(root, "tests")).filter((name) => name.endsWith(".test.ts")).sort();
@@ -164,7 +223,7 @@ if (files.length === 0) {
 }
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
   process.on(signal, () => {
-    end();
+    for (const head of working) end(head);
     process.exit(code);
   });
 }
@@ -173,15 +232,21 @@ const start = performance.now();
 const results: Counts[] = [];
 if (filters.length === 0) results.push(await runStatics());
 else console.log("static checks left out: file names were given");
-for (const runtime of Object.keys(runtimes)) results.push(await runSuite(runtime, files));
+await installTools();
+for (const runtime of Object.keys(runtimes)) {
+  console.log(`$ ${runtimes[runtime]!("FILE", "REPORT").join(" ")}`);
+  results.push(await runSuite({ name: runtime, runtime, env: {}, files }));
+}
+results.push(...await runEmulated(files));
 
 const skipped = results.flatMap((r) => r.skipped);
 for (const name of skipped) console.log(`skipped: ${name}`);
 const passed = results.reduce((sum, r) => sum + r.passed, 0);
 let failed = results.reduce((sum, r) => sum + r.failed, 0);
-if (process.env.CI === "true" && skipped.length > 0) {
-  console.log("CI=true: a skipped test counts as failed");
-  failed += skipped.length;
+const lacking = skipped.filter((name) => !unfetched(name));
+if (process.env.CI === "true" && lacking.length > 0) {
+  console.log("CI=true: a skipped test counts as failed, but for those of files that cannot be fetched");
+  failed += lacking.length;
 }
 console.log(`${((performance.now() - start) / 1000).toFixed(0)} s`);
 console.log(`${passed} passed, ${failed} failed`);

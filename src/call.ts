@@ -68,7 +68,7 @@ export class Call implements Disposable {
     this.device = options.device ?? first?.device ?? defaultDevice();
     const { engine } = options;
     requireEngine(engine, op);
-    if (engine === "blas" || engine === "mlx") attachEngine(this.device, engine);
+    if (engine === "blas" || engine === "mlx") attachEngine(op, this.device, engine);
   }
 
   /** For method "lapack": engine blas must be there, with a LAPACK. */
@@ -77,7 +77,7 @@ export class Call implements Disposable {
     if (engine !== "auto" && engine !== "blas") {
       throw new ArgumentError(`${this.op}: method "lapack" runs on engine blas; the call asks for engine ${engine}`);
     }
-    attachEngine(this.device, "blas");
+    attachEngine(this.op, this.device, "blas");
     const { blas } = this.device.facts;
     if (blas?.lapack) return;
     throw new DeviceError(

@@ -99,7 +99,7 @@ function tryInChild(device: Device, engine: VendorEngine, paths: readonly string
 }
 
 /** The library at this path, or at the usual places, becomes an engine of the device. */
-export function attachEngine(device: Device, engine: VendorEngine, asked?: string): void {
+export function attachEngine(op: string, device: Device, engine: VendorEngine, asked?: string): void {
   if (device.engines.includes(engine)) return;
   const { given, variable, places, advice } = vendors[engine];
   const named = asked ?? given();
@@ -122,7 +122,7 @@ export function attachEngine(device: Device, engine: VendorEngine, asked?: strin
     }
   }
   throw new DeviceError(
-    `engine "${engine}" is not to be had: ${refused.join("; ")}. ` +
+    `${op}: engine "${engine}" is not to be had: ${refused.join("; ")}. ` +
       `To get one: ${advice} in ${variable}, or in open({ ${engine} }).`,
   );
 }
@@ -131,7 +131,7 @@ export function attachEngine(device: Device, engine: VendorEngine, asked?: strin
 export function surveyEngines(device: Device): Record<VendorEngine, string> {
   const tell = (engine: VendorEngine): string => {
     try {
-      attachEngine(device, engine);
+      attachEngine("info", device, engine);
     } catch (error) {
       if (!(error instanceof DeviceError)) throw error;
       return error.message;

@@ -47,7 +47,7 @@ function equip(device: Device, engine: VendorEngine, asked: string | boolean | u
   if (asked === false) return;
   const named = typeof asked === "string" ? asked : vendors[engine].given();
   const always = engine === "blas" && process.platform === "darwin";
-  if (named !== undefined || asked === true || always) attachEngine(device, engine, named);
+  if (named !== undefined || asked === true || always) attachEngine("open", device, engine, named);
 }
 
 /** Metal where it opens, else the CPU, which then tells why. */

@@ -5,18 +5,7 @@ import * as la from "../src/index.ts";
 import { Matrix } from "../src/index.ts";
 import { every } from "./helpers.ts";
 import { type Form, refuseAll } from "./misuse.ts";
-import {
-  argument,
-  checkError,
-  device,
-  dtype,
-  fails,
-  library,
-  nonFinite,
-  overflow,
-  shape,
-  type Wanted,
-} from "./refusals.ts";
+import { argument, checkError, dtype, fails, library, nonFinite, overflow, shape, type Wanted } from "./refusals.ts";
 
 const one = [[1, 0], [0, 1]];
 const pca = la.pcaSync(one);
@@ -29,7 +18,6 @@ const calls: readonly { name: string; op: string; call: (sync: boolean) => unkno
     ...shape,
     text: /2x3.*2x2/,
   }),
-  entry("matmul", "another engine", { a: one, b: one, engine: "blas" }, { ...device, text: /blas/ }),
   entry("matmul", "an unknown engine", { a: one, b: one, engine: "gpu" }, { ...argument, text: /gpu.*tiled/ }),
   entry("matvec", "too short an x", { a: one, x: [1] }, { ...shape, text: /2x2.*1/ }),
   entry("matvec", "a nested x", { a: one, x: [[1], [2]] }, { ...dtype, text: /object|Array/ }),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { choleskySync, matmulSync, Matrix, open, qrSync, svdSync } from "../src/index.ts";
+import { sized } from "./device.ts";
 import { digests } from "./fixtures/digests.ts";
 import { child, sameBits } from "./helpers.ts";
 import { runtime } from "./programs.ts";
@@ -14,13 +15,13 @@ function digestsWith(threads: number, seed?: number): Record<string, string> {
 describe("results", () => {
   const one = digestsWith(1);
 
-  it("have the same bits with 1, 2, 3 and 4 threads", () => {
-    for (const threads of [2, 3, 4]) assert.deepEqual(digestsWith(threads), one, `${threads} threads`);
+  it("have the same bits with any number of threads", () => {
+    for (const threads of sized([2, 3, 4], [3])) assert.deepEqual(digestsWith(threads), one, `${threads} threads`);
   });
 
   it("have the same bits every time", () => {
     using device = open({ threads: 2 });
-    for (let time = 0; time < 2; time++) assert.deepEqual(digests(device), one);
+    for (let time = 0; time < sized(2, 1); time++) assert.deepEqual(digests(device), one);
   });
 
   it("have other bits for another seed", () => {
@@ -33,7 +34,7 @@ describe("results", () => {
   });
 
   it("do not depend on what ran before or beside them", async () => {
-    const a = Matrix.random(500, 80, { seed: 1 }), alone = qrSync(a);
+    const a = Matrix.random(sized(500, 150), sized(80, 66), { seed: 1 }), alone = qrSync(a);
     const { qr, matmul, svd } = await import("../src/index.ts");
     const [beside] = await Promise.all([qr(a), matmul(a, a, { transA: true }), svd(a, { k: 5 }), qr(a.T)]);
     sameBits(beside.q.data, alone.q.data, "Q");

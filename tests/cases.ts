@@ -1,5 +1,6 @@
 // The one list of products, solves and factorisations by shape: the tests check them, the bench times them.
 import { productBound } from "./contracts.ts";
+import { sized } from "./device.ts";
 import { Random } from "./matrices.ts";
 
 export type Op = "gemm" | "syrk" | "trsm" | "qr" | "svd";
@@ -175,6 +176,12 @@ export const triangularSolves: readonly Case[] = [
   make("trsm", 0, 4, 0),
   make("trsm", 4, 0, 4),
 ];
+
+/** Those that the tests' device does in a moment: an emulated one computes 2e8 flops in a second. */
+export function fitting(cases: readonly Case[]): readonly Case[] {
+  const most = sized(Infinity, 8e6);
+  return cases.filter((c) => operations[c.op].flops(c.m, c.n, c.k) <= most);
+}
 
 /** What the bench times. */
 export const bench: readonly Case[] = [

@@ -23,3 +23,8 @@ export function testDevice(): Found {
 export function sized<T>(real: T, emulated: T): T {
   return testDevice().emulated ? emulated : real;
 }
+
+/** The whole list, or on an emulated device one of `step`. */
+export function thinned<T>(list: readonly T[], step: number): readonly T[] {
+  return list.filter((_, at) => at % sized(1, step) === 0);
+}

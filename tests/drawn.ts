@@ -2,13 +2,15 @@
 // line, so that a failure can be read and repeated.
 import { it } from "node:test";
 import fc from "fast-check";
+import { sized } from "./device.ts";
 import { fill, normal, Random, type Sample, sample, uniform, withSpectrum } from "./matrices.ts";
 import * as t from "./metrics.ts";
 import { type Dense, wide } from "./metrics.ts";
 
 const SEED = 20260;
-const RUNS = 100;
-const MOST = 40;
+/** Laws are tried on so many drawn examples, of so many rows or columns at most. */
+const RUNS = sized(100, 6);
+const MOST = sized(40, 20);
 
 type Maker = (m: number, n: number, seed: number) => Dense;
 const kinds: Readonly<Record<string, Maker>> = {

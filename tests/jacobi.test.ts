@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { eigh, eighSync, Matrix, open, svd, svdSync } from "../src/index.ts";
 import { jacobiSvd, jacobiVectors } from "../src/jacobi.ts";
 import { runSync } from "../src/run.ts";
+import { sized, thinned } from "./device.ts";
 import * as factors from "./factors.ts";
 import { every, numbers, placeInside, sameBits } from "./helpers.ts";
 import { fill, odd, randomSample, type Recipe, type Sample, sample, withSpectrum } from "./matrices.ts";
@@ -85,7 +86,7 @@ const borders = [
 describe("svd by block Jacobi", () => {
   it("keeps its contract on square matrices of every kind, and agrees with the direct method", async () => {
     await every(
-      directs(80),
+      thinned(directs(sized(80, 34)), 14),
       name,
       (recipe, at) => checkSvd(recipe.make(), at % 2 === 0),
     );
@@ -93,7 +94,7 @@ describe("svd by block Jacobi", () => {
 
   it("keeps its contract on wide, thin and tiny ones", async () => {
     await every(
-      odd(),
+      thinned(odd(), 6),
       name,
       (recipe, at) => checkSvd(recipe.make(), at % 2 === 0),
     );
@@ -101,7 +102,7 @@ describe("svd by block Jacobi", () => {
 
   it("keeps its contract on every kind at another size, complete", async () => {
     await every(
-      directs(33),
+      thinned(directs(33), 30),
       name,
       (recipe, at) => checkSvd(recipe.make(), at % 2 === 1, "complete"),
     );
@@ -110,7 +111,7 @@ describe("svd by block Jacobi", () => {
   it("keeps its contract at the borders of its blocks", async () => {
     const shapes = borders.flatMap((n) => [[n, n], [2 * n + 1, n], [n, n + 3]] as const);
     await every(
-      shapes,
+      thinned(shapes.filter(([, n]) => n <= sized(Infinity, 66)), 11),
       String,
       ([m, n], at) => checkSvd(randomSample(m, n, at), at % 2 === 0),
     );
@@ -118,13 +119,13 @@ describe("svd by block Jacobi", () => {
 
   it("keeps its contract at a size of many blocks", async () => {
     const names = /random|two clusters|all one third|rank 5|Kahan|rows graded|columns graded/;
-    const list = directs(260).filter((recipe) => names.test(recipe.name));
+    const list = thinned(directs(sized(260, 66)).filter((recipe) => names.test(recipe.name)), 14);
     await every(
       list,
       name,
       (recipe, at) => checkSvd(recipe.make(), at % 2 === 0),
     );
-    await checkSvd(sample("all 0.1, 900x90", fill(900, 90, () => 0.1)), true);
+    await checkSvd(sample("all 0.1, tall", fill(sized(900, 200), sized(90, 40), () => 0.1)), true);
   });
 
   it("says so when it does not converge, and still gives orthonormal factors", () => {
@@ -154,7 +155,7 @@ describe("svd by block Jacobi", () => {
 
 describe("eigh by block Jacobi", () => {
   it("keeps its contract on every kind of symmetric matrix, and agrees with the direct method", async () => {
-    const list = [...symmetrics(), ...symmetrics(33)];
+    const list = thinned([...symmetrics(sized(96, 34)), ...symmetrics(33)], 14);
     await every(
       list,
       name,
@@ -164,7 +165,7 @@ describe("eigh by block Jacobi", () => {
 
   it("keeps its contract at the borders of its blocks", async () => {
     await every(
-      borders,
+      thinned(borders.filter((n) => n <= sized(Infinity, 66)), 3),
       String,
       (n, at) => checkEigh(sample(`random ${n}`, goe(n, n)), at % 2 === 0),
     );
@@ -172,7 +173,7 @@ describe("eigh by block Jacobi", () => {
 
   it("keeps its contract at a size of many blocks", async () => {
     const names = /^(random|glued Wilkinson, 1e-7|1 and -1|all one third|geometric|graded 1e-30)/;
-    const list = symmetrics(200).filter((recipe) => names.test(recipe.name));
+    const list = thinned(symmetrics(sized(200, 66)).filter((recipe) => names.test(recipe.name)), 9);
     await every(
       list,
       name,
@@ -212,7 +213,7 @@ describe("both by block Jacobi", () => {
   });
 
   it("give the same bits async and blocking, on any number of threads, and for views", async () => {
-    const a = randomSample(150, 100, 9), b = sample("", goe(100, 7));
+    const n = sized(100, 34), a = randomSample(sized(150, 40), n, 9), b = sample("", goe(n, 7));
     using device = open({ threads: 1 });
     const inside = (c: Sample): Matrix => placeInside(c, true).view;
     const left = [
@@ -255,7 +256,7 @@ describe("both by block Jacobi", () => {
 
   it("leave the event loop free, tell how far they are, and stop when they are told to", async () => {
     using device = open({ threads: 1 });
-    const a = reflected(500).a, A = Matrix.from(a.data, a.shape, { device });
+    const a = reflected(sized(500, 130)).a, A = Matrix.from(a.data, a.shape, { device });
     for (const run of [svd, eigh] as const) {
       const start = performance.now();
       let [ticks, gap, last, told] = [0, 0, start, 0];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { info, matmul, matmulSync, Matrix, matvec, matvecSync, ShapeError } from "../src/index.ts";
 import { flush, flushSync, syrk, trsm } from "../src/blas.ts";
-import { type Case, nameOf, operations, products, symmetricProducts, triangularSolves } from "./cases.ts";
+import { type Case, fitting, nameOf, operations, products, symmetricProducts, triangularSolves } from "./cases.ts";
 import * as contracts from "./contracts.ts";
 import { every, intact, numbers, placeInside, reference, sameBits } from "./helpers.ts";
 import { Random, type Sample } from "./matrices.ts";
@@ -64,7 +64,7 @@ describe("matmul", () => {
   });
 
   it("keeps every element within its bound, for all shapes, transposes, factors and placements", async () => {
-    await every(products, nameOf, checkProduct);
+    await every(fitting(products), nameOf, checkProduct);
   });
 
   it("gives NumPy's numbers exactly where no rounding takes place", async () => {
@@ -163,7 +163,7 @@ describe("matvec", () => {
 
 describe("the blas layer", () => {
   it("updates one triangle of a symmetric product and leaves the other alone", async () => {
-    await every(symmetricProducts, nameOf, async (c, at) => {
+    await every(fitting(symmetricProducts), nameOf, async (c, at) => {
       const uplo = at % 3 === 0 ? "upper" : "lower";
       const A = operand(c, c.n, c.k, c.transA, at + 1);
       const start = numbersFor(c, c.n, c.n, at + 900);
@@ -192,7 +192,7 @@ describe("the blas layer", () => {
 
   it("solves with triangles on either side, transposed or not, unit or not", async () => {
     const variants = [..."01234567"].map((digit) => Number(digit));
-    const cases = triangularSolves.flatMap((c) => variants.map((bits) => ({ c, bits })));
+    const cases = fitting(triangularSolves).flatMap((c) => variants.map((bits) => ({ c, bits })));
     await every(cases, ({ c, bits }) => `${nameOf(c)} variant ${bits}`, ({ c, bits }, at) => {
       const [right, upper, unit] = [(bits & 1) > 0, (bits & 2) > 0, (bits & 4) > 0], trans = at % 2 === 1;
       const T = triangle(c.m, upper, unit, at);

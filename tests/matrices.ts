@@ -1,6 +1,7 @@
 // Test matrices: the torture set for factorisations, spectra for top-k singular values, positive definite ones for
-// Cholesky,
-// and the edges. Every number comes from a seed by exactly rounded arithmetic, so both runtimes get the same bits.
+// Cholesky, and the edges; an emulated device gets small ones. Every number comes from a seed by exactly rounded
+// arithmetic, so both runtimes get the same bits.
+import { sized } from "./device.ts";
 import { type Dense, dense, gram, map, matmul64, maxFloat, smallestEigenvalue, transpose } from "./metrics.ts";
 
 /** A float32 matrix as plain data, which every function of the package accepts. */
@@ -193,7 +194,7 @@ function recipes(list: readonly (readonly [string, () => Dense])[], m: number, n
 }
 
 /** Tall matrices that break careless factorisations; m > n >= 64. */
-export function tall(m = 512, n = 96): Recipe[] {
+export function tall(m: number = sized(512, 150), n: number = sized(96, 66)): Recipe[] {
   const a = () => normal(m, n, 1), last = n - 1, half = n >> 1;
   return recipes(
     [
@@ -254,7 +255,7 @@ function a0(m: number, n: number): Dense {
 }
 
 /** Square ones. */
-export function square(n = 96): Recipe[] {
+export function square(n: number = sized(96, 66)): Recipe[] {
   return recipes(
     [
       ["Kahan", () => kahan(n)],
@@ -301,7 +302,7 @@ export function torture(): Recipe[] {
 /** A few at a size where several panels and threads take part. */
 export function large(): Recipe[] {
   const names = /1e-9,|glued 4|all 0\.1|all zero|rank 5|graded 1e-30|s-step/;
-  return tall(2048, 192).filter((recipe) => names.test(recipe.name));
+  return tall(sized(2048, 300), sized(192, 98)).filter((recipe) => names.test(recipe.name));
 }
 
 /** A matrix with known singular values, and its k leading ones wanted. */
@@ -313,7 +314,7 @@ export interface Spectrum {
 }
 
 /** Decays of real data and the hard ones, m x n with k values wanted. */
-export function spectra(m = 400, n = 240, k = 12): Spectrum[] {
+export function spectra(m: number = sized(400, 150), n: number = sized(240, 90), k: number = sized(12, 8)): Spectrum[] {
   const kinds: readonly (readonly [string, (i: number) => number])[] = [
     ["10^(-i/10)", (i) => 10 ** (-(i - 1) / 10)],
     ["i^-2", (i) => i ** -2],
@@ -348,7 +349,7 @@ export function correlation(n: number, lambda: number): Dense {
 }
 
 /** Positive definite matrices, all of which Cholesky must factor. */
-export function positive(n = 96): Recipe[] {
+export function positive(n: number = sized(96, 66)): Recipe[] {
   return recipes(
     [
       ["Gram matrix of random", () => gram(normal(2 * n, n, 62))],

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as la from "../src/index.ts";
 import { Matrix } from "../src/index.ts";
+import { sized, testDevice, thinned } from "./device.ts";
 import * as factors from "./factors.ts";
 import { every, numbers, placeInside, sameBits } from "./helpers.ts";
 import {
@@ -37,20 +38,24 @@ function norm1(a: Dense): number {
 
 describe("norm", () => {
   it("of matrices is that of float64", async () => {
-    await every([...square(64), ...odd(), ...regulars().slice(0, 5)], name, async (recipe, at) => {
-      const a = recipe.make(), A = wide(a), s = singularValues64(A), flushed = t.tiny * Math.sqrt(A.x.length);
-      const of = async (p: 1 | 2 | "fro" | "nuc" | number): Promise<number> =>
-        at % 2 === 0 ? la.normSync(a, p) : await la.norm(a, p);
-      const [columns, rows] = [norm1(A), norm1(t.transpose(A))];
-      hold([
-        factors.close("1-norm", await of(1), columns, columns + flushed, 2),
-        factors.close("infinity norm", await of(Infinity), rows, rows + flushed, 2),
-        factors.close("Frobenius norm", await of("fro"), t.normF(A), t.normF(A) + flushed, 2),
-        factors.close("2-norm", await of(2), s[0] ?? 0, (s[0] ?? 0) + flushed, 16),
-        factors.close("nuclear norm", await of("nuc"), sum(s), ((s[0] ?? 0) + flushed) * (s.length || 1), 16),
-      ], a.name);
-      assert.equal(la.normSync(a), la.normSync(a, "fro"), "Frobenius is the default");
-    });
+    await every(
+      thinned([...square(sized(64, 34)), ...odd(), ...regulars().slice(0, sized(5, 1))], 3),
+      name,
+      async (recipe, at) => {
+        const a = recipe.make(), A = wide(a), s = singularValues64(A), flushed = t.tiny * Math.sqrt(A.x.length);
+        const of = async (p: 1 | 2 | "fro" | "nuc" | number): Promise<number> =>
+          at % 2 === 0 ? la.normSync(a, p) : await la.norm(a, p);
+        const [columns, rows] = [norm1(A), norm1(t.transpose(A))];
+        hold([
+          factors.close("1-norm", await of(1), columns, columns + flushed, 2),
+          factors.close("infinity norm", await of(Infinity), rows, rows + flushed, 2),
+          factors.close("Frobenius norm", await of("fro"), t.normF(A), t.normF(A) + flushed, 2),
+          factors.close("2-norm", await of(2), s[0] ?? 0, (s[0] ?? 0) + flushed, 16),
+          factors.close("nuclear norm", await of("nuc"), sum(s), ((s[0] ?? 0) + flushed) * (s.length || 1), 16),
+        ], a.name);
+        assert.equal(la.normSync(a), la.normSync(a, "fro"), "Frobenius is the default");
+      },
+    );
   });
 
   it("of vectors is that of float64", async () => {
@@ -108,7 +113,7 @@ describe("norm", () => {
 
 describe("cond", () => {
   it("is near the true one, for each norm", async () => {
-    await every(regulars(), name, async (recipe, at) => {
+    await every(thinned(regulars(), 6), name, async (recipe, at) => {
       const a = recipe.make(), A = wide(a), s = singularValues64(A), n = A.n;
       const X = eliminate64(A).inverse, truth = s[0]! / s[n - 1]!;
       const of = async (p: 1 | 2 | "fro" | number): Promise<number> =>
@@ -136,7 +141,7 @@ describe("cond", () => {
   });
 
   it("is right where elimination grows", async () => {
-    await every(growing, name, async (recipe) => {
+    await every(thinned(growing, 3), name, async (recipe) => {
       const a = recipe.make(), truth = norm1(wide(a)) * norm1(eliminate64(wide(a)).inverse);
       const value = await la.cond(a, { p: 1 });
       assert.ok(value >= truth / 2 && value <= 2 * truth, `${value}, truly ${truth}`);
@@ -183,7 +188,7 @@ describe("matrixRank", () => {
   ];
 
   it("counts the singular values that rounding cannot explain", async () => {
-    await every(cases, ([label]) => label, async ([label, a, rank]) => {
+    await every(thinned(cases, 2), ([label]) => label, async ([label, a, rank]) => {
       assert.equal(la.matrixRankSync(sample(label, a)), rank);
       assert.equal(await la.matrixRank(sample(label, a)), rank);
     });
@@ -212,7 +217,7 @@ describe("pinv", () => {
       { name: "rank 5, 80x50", make: () => sample("rank 5, 80x50", product(80, 5, 50)) },
       { name: "rank 5, 50x80", make: () => sample("rank 5, 50x80", product(50, 5, 80)) },
     ];
-    await every(list, name, async (recipe, at) => {
+    await every(thinned(list, 5), name, async (recipe, at) => {
       const a = recipe.make(), [m, n] = a.shape;
       using A = Matrix.from(a), X = at % 2 === 0 ? la.pinvSync(A) : await la.pinv(A);
       assert.deepEqual([...X.shape], [n, m]);
@@ -260,6 +265,9 @@ describe("isPositiveDefinite", () => {
   });
 });
 
+/** A GPU has no float64: the sum that is rounded once is one of two float32 numbers, good to 46 bits. */
+const unsure = testDevice().name === "metal" ? 2 ** -46 : 0;
+
 describe("add", () => {
   it("rounds once", async () => {
     const factorsOf = [[1, 1], [1, -1], [0.3, -1.7], [0, 2], [2, 0], [-1, 1]] as const;
@@ -269,7 +277,11 @@ describe("add", () => {
       const a = randomSample(m, n, 1), b = randomSample(m, n, 2);
       using A = placeInside(a, at % 2 === 0).view, B = placeInside(b, at % 3 === 0).view;
       const c = at % 2 === 0 ? la.addSync(A, B, { alpha, beta }) : await la.add(A, B, { alpha, beta });
-      sameBits(c.data, a.data.map((v, i) => (alpha === 0 ? 0 : alpha * v) + (beta === 0 ? 0 : beta * b.data[i]!)), "C");
+      c.data.forEach((value, i) => {
+        const [x, y] = [alpha === 0 ? 0 : alpha * a.data[i]!, beta === 0 ? 0 : beta * b.data[i]!];
+        const off = unsure * (Math.abs(x) + Math.abs(y)), allowed = [x + y - off, x + y + off].map(Math.fround);
+        assert.ok(allowed.some((wanted) => Object.is(value, wanted)), `element ${i} is ${value}, not ${allowed}`);
+      });
       sameBits(numbers(A).data, a.data, "A");
       sameBits(numbers(B).data, b.data, "B");
     });

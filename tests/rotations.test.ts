@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as abi from "../ffi/symbols.ts";
+import { thinned } from "./device.ts";
 import { every } from "./helpers.ts";
 import { Random } from "./matrices.ts";
 import { type Operand, options, Raw, type Shape } from "./raw.ts";
@@ -127,7 +128,7 @@ describe("jacobi", () => {
   for (const { isa, tile, name } of ways) {
     it(`makes Gram matrices diagonal, falling, ${name}`, async () => {
       using raw = new Raw({ isa });
-      await every([1, 2, 3, 7, 8, 31, 32, 33, 63, 64], String, (k) => {
+      await every(thinned([1, 2, 3, 7, 8, 31, 32, 33, 63, 64], 3), String, (k) => {
         const blocks = [
           gramOf(k, () => 1, 0.3, k),
           gramOf(k, (j) => 10 ** (-j / 4), 0.3, k + 1),
@@ -155,7 +156,7 @@ describe("jacobi", () => {
 
     it(`makes symmetric matrices diagonal, every column near its place, ${name}`, async () => {
       using raw = new Raw({ isa });
-      await every([1, 2, 5, 32, 64], String, (k) => {
+      await every(thinned([1, 2, 5, 32, 64], 3), String, (k) => {
         const near = symmetricOf(
           k,
           k + 5,

@@ -34,7 +34,8 @@ inline void getrf_pivot(constant getrf_args &p, device const float *a, uint t, u
       rows[thread_id] = rows[thread_id + half_way];
     }
   }
-  threadgroup_barrier(mem_flags::mem_threadgroup);
+  /* Device memory too: the rows that all have read here are exchanged next. */
+  threadgroup_barrier(mem_flags::mem_device | mem_flags::mem_threadgroup);
 }
 
 kernel void getrf_leaf(constant getrf_args &p [[buffer(0)]], device const uint *gate [[buffer(1)]],

@@ -18,7 +18,7 @@ const sources = ["checks.m", "commands.m", "device.m", "encoder.m", "foundation.
 const interfaces = ["Metal/Metal.h", "Foundation/Foundation.h"].map((name) => `${fake}/${name}`);
 const contracts = ["ffi", "core", "cpu", "vendor"];
 const CLANG = "clang-19";
-const PACKAGES = "clang-19 gobjc libblocksruntime-dev";
+export const PACKAGES: string = "clang-19 gobjc libblocksruntime-dev";
 const COMMON = ["-O2", "-g1", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra", "-pthread"];
 
 /** What one object is made of, by what flags; `included` tells apart all that the source may include. */
