@@ -3,11 +3,12 @@
 // without the static checks.
 import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { missing, PACKAGES } from "../tests/metal-emulator/fake/build.ts";
-import { builds, lanes, reasons } from "./emulated.ts";
+import { builds, parts, reasons } from "./emulated.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const reports = join(root, "build/reports");
@@ -160,15 +161,19 @@ async function runStatics(): Promise<Counts> {
   return counts;
 }
 
-async function runSuite(suite: Suite): Promise<Counts> {
-  const total: Counts = { passed: 0, failed: 0, skipped: [] };
-  for (const file of suite.files) {
-    const { passed, failed, skipped } = await runFile(suite, file);
-    total.passed += passed;
-    total.failed += failed;
-    total.skipped.push(...skipped.map((name) => `${suite.name}, ${file}: ${name}`));
-  }
-  return total;
+/** The files of the suites in their order, one on each core. */
+async function runSuites(suites: readonly Suite[]): Promise<Counts[]> {
+  const waiting = suites.flatMap((suite) => suite.files.map((file) => ({ suite, file })));
+  const results: Counts[] = [];
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { suite, file } = next;
+      const { passed, failed, skipped } = await runFile(suite, file);
+      results.push({ passed, failed, skipped: skipped.map((name) => `${suite.name}, ${file}: ${name}`) });
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  return results;
 }
 
 /** Debian's compilers for the emulator and the fake Metal, where this machine lets us. */
@@ -182,7 +187,7 @@ async function installTools(): Promise<void> {
 
 const testOf = (file: string): string => file.replace(/^tests\/(.*)\.test\.ts$/, "$1");
 
-/** The suite on emulated Metal, side by side on as many cores as there are lanes. */
+/** The suite on emulated Metal. */
 async function runEmulated(files: readonly string[]): Promise<Counts[]> {
   const without = missing();
   if (without !== undefined) return [{ passed: 0, failed: 0, skipped: [`all tests on emulated Metal: ${without}`] }];
@@ -196,17 +201,14 @@ async function runEmulated(files: readonly string[]): Promise<Counts[]> {
     return [{ passed: 0, failed: 1, skipped: [] }];
   }
   const [library = "", kernels = "", watched = ""] = libraries;
-  const results = await Promise.all(
-    lanes(library, kernels, watched).map(async (parts) => {
-      const counts: Counts[] = [];
-      for (const { name, runtime, takes, env } of parts) {
-        counts.push(await runSuite({ name, runtime, env, files: files.filter((file) => takes(testOf(file))) }));
-      }
-      return counts;
-    }),
+  const results = await runSuites(
+    parts(library, kernels, watched).map(({ takes, ...part }) => ({
+      ...part,
+      files: files.filter((file) => takes(testOf(file))),
+    })),
   );
   for (const reason of reasons(files.map(testOf))) console.log(`not on emulated Metal: ${reason}`);
-  return results.flat();
+  return results;
 }
 
 /** Whether a test was skipped for want of another project's file, which no set-up of this machine can mend. */
@@ -233,10 +235,8 @@ const results: Counts[] = [];
 if (filters.length === 0) results.push(await runStatics());
 else console.log("static checks left out: file names were given");
 await installTools();
-for (const runtime of Object.keys(runtimes)) {
-  console.log(`$ ${runtimes[runtime]!("FILE", "REPORT").join(" ")}`);
-  results.push(await runSuite({ name: runtime, runtime, env: {}, files }));
-}
+for (const command of Object.values(runtimes)) console.log(`$ ${command("FILE", "REPORT").join(" ")}`);
+results.push(...await runSuites(Object.keys(runtimes).map((runtime) => ({ name: runtime, runtime, env: {}, files }))));
 results.push(...await runEmulated(files));
 
 const skipped = results.flatMap((r) => r.skipped);

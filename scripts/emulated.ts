@@ -1,5 +1,5 @@
 // Rung 4 as the gate runs it: the public suite on device "metal", through the .m files of metal/ on the fake Metal,
-// with the kernels executed by the emulator. This is the table of what runs there, on which runtime, in which circumstances.
+// with the kernels executed by the emulator. A table of what runs there, on which runtime, in which circumstances.
 
 /** Build what the parts use, and print the paths: the library; the kernels, plain and checked. */
 export const builds: readonly (readonly string[])[] = [
@@ -37,7 +37,7 @@ const leftOut: Readonly<Record<string, string>> = {
   vendors: "vendors' libraries, on the CPU",
 };
 
-/** Files for both runtimes: memory, calls, promises, errors. Kernels give the same bits to both, as bits.test.ts says. */
+/** Files for both runtimes: memory, calls, promises, errors. Kernels give both the same bits, as bits.test.ts says. */
 const ofRuntime = ["abi", "arguments", "async", "bits", "input", "matrix", "memory", "operands", "views"];
 
 export interface Part {
@@ -49,47 +49,36 @@ export interface Part {
 
 const named = (...tests: readonly string[]) => (test: string): boolean => tests.includes(test);
 
-/** What is run side by side, with the libraries that were built: each lane takes a core. */
-export function lanes(library: string, kernels: string, watched: string): readonly (readonly Part[])[] {
+/** The parts, with the libraries that were built. */
+export function parts(library: string, kernels: string, watched: string): readonly Part[] {
   const use = (path: string) => ({ TSR_LIB: library, TSR_DEVICE: "metal", TSR_EMULATED_KERNELS: path });
   const plain = use(kernels);
   // Races, bounds and uninitialised memory end a test; groups run their threads in another order.
   const checked = (order: number) => ({ ...use(watched), TSR_EMULATED_CHECK: "1", TSR_EMULATED_ORDER: `${order}` });
+  const name = (runtime: string, more = "") => `${runtime} on Metal (emulated)${more}`;
   return [
-    [{ name: "Bun on Metal (emulated)", runtime: "Bun", takes: (test) => !(test in leftOut), env: plain }],
-    [
-      { name: "Deno on Metal (emulated)", runtime: "Deno", takes: named(...ofRuntime), env: plain },
-      {
-        name: "Deno on Metal (emulated), Apple's pages",
-        runtime: "Deno",
-        takes: named("basis", "elementwise", "matmul", "solve"),
-        env: { ...plain, TSR_EMULATED_PAGE: "16384" },
-      },
-      {
-        name: "Bun on Metal (emulated), memory copied",
-        runtime: "Bun",
-        takes: named("async", "elementwise", "matmul", "views"),
-        env: { ...plain, TSR_EMULATED_NOCOPY: "0" },
-      },
-      {
-        name: "Bun on Metal (emulated), checked, order 1",
-        runtime: "Bun",
-        takes: named("expm", "getrf", "matmul"),
-        env: checked(1),
-      },
-      {
-        name: "Bun on Metal (emulated), checked, order 2",
-        runtime: "Bun",
-        takes: named("basis", "cholesky"),
-        env: checked(2),
-      },
-      {
-        name: "Deno on Metal (emulated), checked, order 3",
-        runtime: "Deno",
-        takes: named("elementwise", "input"),
-        env: checked(3),
-      },
-    ],
+    { name: name("Bun"), runtime: "Bun", takes: (test) => !(test in leftOut), env: plain },
+    { name: name("Deno"), runtime: "Deno", takes: named(...ofRuntime), env: plain },
+    {
+      name: name("Deno", ", Apple's pages"),
+      runtime: "Deno",
+      takes: named("basis", "elementwise", "matmul", "solve"),
+      env: { ...plain, TSR_EMULATED_PAGE: "16384" },
+    },
+    {
+      name: name("Bun", ", memory copied"),
+      runtime: "Bun",
+      takes: named("async", "elementwise", "views"),
+      env: { ...plain, TSR_EMULATED_NOCOPY: "0" },
+    },
+    { name: name("Bun", ", checked, order 1"), runtime: "Bun", takes: named("expm", "matmul"), env: checked(1) },
+    { name: name("Bun", ", checked, order 2"), runtime: "Bun", takes: named("basis", "cholesky"), env: checked(2) },
+    {
+      name: name("Deno", ", checked, order 3"),
+      runtime: "Deno",
+      takes: named("input", "elementwise"),
+      env: checked(3),
+    },
   ];
 }
 

@@ -51,7 +51,7 @@ describe("svd of all values", () => {
   });
 
   it("keeps its contract on square matrices of every kind", async () => {
-    await every(thinned(directs(sized(80, 34)), 5), name, (recipe, at) => check(recipe.make(), {}, at % 2 === 0));
+    await every(thinned(directs(sized(80, 34)), 11), name, (recipe, at) => check(recipe.make(), {}, at % 2 === 0));
   });
 
   it("keeps its contract on wide, thin and tiny ones", async () => {
