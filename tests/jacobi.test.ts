@@ -256,7 +256,7 @@ describe("both by block Jacobi", () => {
 
   it("leave the event loop free, tell how far they are, and stop when they are told to", async () => {
     using device = open({ threads: 1 });
-    const a = reflected(sized(500, 110)).a, A = Matrix.from(a.data, a.shape, { device });
+    const a = reflected(sized(500, 130)).a, A = Matrix.from(a.data, a.shape, { device });
     for (const run of [svd, eigh] as const) {
       const start = performance.now();
       let [ticks, gap, last, told] = [0, 0, start, 0];
