@@ -12,6 +12,7 @@ const commands = {
   bench: ["bench/run.ts"],
   accuracy: ["bench/accuracy.ts"],
   verify: ["scripts/verify.ts"],
+  "verify:cuda": ["tests/metal-emulator/rungs/cuda.ts"],
   "kernel-cost": ["tests/metal-emulator/rungs/cost_report.ts"],
   dist: ["scripts/dist.ts"],
   build: undefined,

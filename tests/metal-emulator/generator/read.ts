@@ -76,7 +76,7 @@ function readConstants(text: Text, cuda: boolean): FunctionConstant[] {
   return [...text.mask.matchAll(form)].map((m) => {
     const [whole, type, name, index] = m as unknown as [string, string, string, string];
     const declaration = cuda
-      ? `extern "C" { __attribute__((used)) __constant__ ${type} ${name}; }`
+      ? `static __attribute__((used)) __constant__ ${type} ${name};`
       : `static const ::emulator::Constant<${type}, ${index}> ${name}{};`;
     text.edit(m.index, m.index + whole.length, declaration);
     return { type, name, index: Number(index) };

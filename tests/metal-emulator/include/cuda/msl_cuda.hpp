@@ -224,6 +224,8 @@ MSL_REDUCE(and, a &b)
 MSL_REDUCE(or, a | b)
 MSL_REDUCE(xor, a ^ b)
 #undef MSL_REDUCE
+MSL_D bool simd_any(bool a) { return simd_or(uint(a)) != 0; }
+MSL_D bool simd_all(bool a) { return simd_and(uint(a)) != 0; }
 
 enum memory_order { memory_order_relaxed };
 template <class T> struct _atomic {
