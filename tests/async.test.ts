@@ -20,7 +20,7 @@ function rowsFor(seconds: number): number {
   return Math.max(least, Math.ceil((least * seconds * 1000) / (performance.now() - start)));
 }
 
-const rows = rowsFor(sized(1.5, 2)); // what an emulator takes varies more
+const rows = rowsFor(sized(1.5, 4)); // what an emulator takes varies more
 const job: Matrix = Matrix.random(rows, n, { device, seed: 2 });
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
