@@ -1,7 +1,7 @@
 // The gate behind `npm test`: stale code, types, lint, then one suite under Bun and under Deno, a process for each
 // file, and the same again on emulated Metal. `npm test -- qr` runs only the test files whose name contains "qr",
 // without the static checks.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -176,10 +176,20 @@ async function runSuites(suites: readonly Suite[]): Promise<Counts[]> {
   return results;
 }
 
-/** Debian's compilers for the emulator and the fake Metal, where this machine lets us. */
+/** What the rungs need beside the compilers of the fake Metal: a command that shows it is there, and its package. */
+const tools: readonly (readonly [packages: string, ...command: string[]])[] = [
+  ["llvm-19", "llvm-dis-19", "--version"],
+  ["qemu-user", "qemu-aarch64", "--version"],
+  ["python3-unicorn", "/usr/bin/python3", "-c", "import unicorn"],
+];
+
+/** Debian's tools for the emulator, the fake Metal and foreign machine code, where this machine lets us. */
 async function installTools(): Promise<void> {
-  if (missing() === undefined || process.platform !== "linux" || process.getuid?.() !== 0) return;
-  for (const command of [["apt-get", "update"], ["apt-get", "install", "-y", ...PACKAGES.split(" ")]]) {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return;
+  const lacking = tools.filter(([, program = "", ...rest]) => spawnSync(program, rest).status !== 0);
+  const packages = [...(missing() === undefined ? [] : PACKAGES.split(" ")), ...lacking.map(([name]) => name)];
+  if (packages.length === 0) return;
+  for (const command of [["apt-get", "update"], ["apt-get", "install", "-y", ...packages]]) {
     const { ok, why, seconds } = await execute(command, { DEBIAN_FRONTEND: "noninteractive" });
     console.log(`$ ${command.join(" ")}\n  ${ok ? "ok" : why}${seconds.toFixed(1).padStart(8)} s`);
   }
