@@ -263,6 +263,13 @@ int32_t tsr_attach(uint32_t ctx, uint32_t engine, const char *path) {
 
 /* ---- describing ---- */
 
+void tsr_plain_text(const char *text, char *plain, size_t capacity) {
+  snprintf(plain, capacity, "%s", text);
+  for (char *c = plain; *c; c++) {
+    if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ') *c = ' ';
+  }
+}
+
 enum { INFO_BYTES = 4 * TSR_TEXT_BYTES };
 
 static const char *const engine_names[TSR_ENGINES] = {"tiled", "blas", "mlx"};

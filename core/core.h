@@ -117,6 +117,9 @@ typedef struct {
 
 extern const tsr_vendor tsr_blas_vendor, tsr_mlx_vendor;
 
+/* A text for the JSON of tsr_info: what would need an escape becomes a blank. */
+void tsr_plain_text(const char *text, char *plain, size_t capacity);
+
 /* The CPU library's own kernels (cpu/ops.c) and its instruction set: the best there is, or 0 when `wanted` cannot run
  * here. */
 extern const tsr_engine tsr_cpu_engine;

@@ -29,40 +29,34 @@ static int32_t ql_squares(tsr_run *run, size_t n, double *d, const double *e, fl
 }
 
 /* Memory of its own: the products inside use the run's scratch. */
-static int32_t solve(tsr_run *run, const tsr_op *op, workspace_of workspace, solver f) {
+static int32_t solve(tsr_run *run, const tsr_op *op, workspace_of workspace, solver f, uint32_t tile) {
   const tsr_view *DE = &op->v[0], *Z = &op->v[1];
   size_t n = DE->cols;
   bool vectors = Z->rows > 0;
   void *memory;
+  run->tile = tile;
   if (n == 0) return TSR_OK;
   size_t bytes = workspace(n, vectors) + (n * sizeof(double) + 63) / 64 * 64;
   if (posix_memalign(&memory, 64, bytes) != 0) return TSR_E_MEMORY;
   double *d = DE->data;
   int32_t status = f(run, n, d, d + DE->ld, vectors ? Z->data : NULL, Z->ld, memory);
+  run->tile = tile; /* the products inside have set theirs */
   free(memory);
   return status;
 }
 
 int32_t tsr_fast_stedc(tsr_run *run, const tsr_op *op) {
-  int32_t status = solve(run, op, tsr_stedc_workspace, divide);
-  run->tile = TSR_TILE_PACKED;
-  return status;
+  return solve(run, op, tsr_stedc_workspace, divide, TSR_TILE_PACKED);
 }
 
 int32_t tsr_fast_bdsdc(tsr_run *run, const tsr_op *op) {
-  int32_t status = solve(run, op, tsr_bdsdc_workspace, divide_squares);
-  run->tile = TSR_TILE_PACKED;
-  return status;
+  return solve(run, op, tsr_bdsdc_workspace, divide_squares, TSR_TILE_PACKED);
 }
 
 int32_t tsr_reference_stedc(tsr_run *run, const tsr_op *op) {
-  int32_t status = solve(run, op, tsr_stedc_reference_workspace, tsr_stedc_reference);
-  run->tile = TSR_TILE_REFERENCE;
-  return status;
+  return solve(run, op, tsr_stedc_reference_workspace, tsr_stedc_reference, TSR_TILE_REFERENCE);
 }
 
 int32_t tsr_reference_bdsdc(tsr_run *run, const tsr_op *op) {
-  int32_t status = solve(run, op, tsr_bdsdc_reference_workspace, ql_squares);
-  run->tile = TSR_TILE_REFERENCE;
-  return status;
+  return solve(run, op, tsr_bdsdc_reference_workspace, ql_squares, TSR_TILE_REFERENCE);
 }

@@ -70,18 +70,10 @@ static int32_t open_device(tsr_run *run) {
   }
 }
 
-/* The name as JSON: what would need an escape becomes a blank. */
-static void plain_name(const tsr_metal *metal, char *name, size_t capacity) {
-  snprintf(name, capacity, "%s", metal->name);
-  for (char *c = name; *c; c++) {
-    if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ') *c = ' ';
-  }
-}
-
 static int describe(const tsr_run *run, char *json, size_t capacity) {
   const tsr_metal *metal = tsr_metal_of(run);
   char name[sizeof metal->name];
-  plain_name(metal, name, sizeof name);
+  tsr_plain_text(metal->name, name, sizeof name);
   char checks[320] = "";
   for (int i = 0; tsr_metal_checks[i]; i++) {
     size_t length = strlen(checks);

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { buildEmulator, BuildError, findCompiler, metalFiles } from "./metal-emulator/build.ts";
 import { Emulator, EmulatorError, type Launch } from "./metal-emulator/emulator.ts";
-import { resolveText } from "./metal-emulator/generator/include.ts";
+import { resolveText } from "../scripts/kernels.mjs";
 import { checkCuda, checkTypes, lintText } from "./metal-emulator/rungs/kernels.ts";
 import { plants } from "./metal-emulator/planted/plants.ts";
 import { orders, problems, Product, seenByChecker, seenByNumbers } from "./metal-emulator/planted/product.ts";

@@ -111,10 +111,7 @@ static bool can(const void *state, const tsr_op *op) {
 static int describe(const void *state, char *json, size_t capacity) {
   const tsr_blas *blas = state;
   char path[sizeof blas->path];
-  snprintf(path, sizeof path, "%s", blas->path);
-  for (char *c = path; *c; c++) {
-    if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ') *c = ' ';
-  }
+  tsr_plain_text(blas->path, path, sizeof path);
   return snprintf(json, capacity, "{\"library\":\"%s\",\"kind\":\"%s\",\"integers\":%d,\"lapack\":%s}", path,
                   blas->kind, blas->wide ? 64 : 32, blas->f.gesdd && blas->f.syevd && blas->f.geqrf ? "true" : "false");
 }

@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../core/core.h"
+#include "parts.h"
 
-enum { CHAIN = 256, MLX_FLOAT32 = 10, MLX_GPU = 1 };
+enum { MLX_FLOAT32 = 10, MLX_GPU = 1 };
 static const size_t CACHE_BYTES = (size_t)128 << 20; /* freed memory that MLX keeps */
 
 /* Handles of mlx-c: a pointer in a struct, passed by value. */
@@ -127,27 +128,13 @@ static void close_mlx(void *state) { free(state); }
 
 static int describe(const void *state, char *json, size_t capacity) {
   const mlx *m = state;
-  return snprintf(json, capacity, "{\"library\":\"%s\",\"kind\":\"mlx %s on the %s\"}", m->path, m->version,
+  char path[sizeof m->path];
+  tsr_plain_text(m->path, path, sizeof path);
+  return snprintf(json, capacity, "{\"library\":\"%s\",\"kind\":\"mlx %s on the %s\"}", path, m->version,
                   m->gpu ? "GPU" : "CPU");
 }
 
 /* ---- products ---- */
-
-/* Parts of K: each of at most `size` products in one chain, added one after the other, so that a term sees at most
- * size + count roundings beside that of alpha; count 0: none keep the bound (K beyond 17000). */
-typedef struct {
-  size_t size, count;
-} parts;
-
-static parts parts_of(size_t k) {
-  size_t least = (k + CHAIN - 1) / CHAIN, bound = CHAIN + 2;
-  for (size_t chains = 1; chains < least; chains *= 2) bound++;
-  for (size_t count = least; count < bound; count++) {
-    size_t size = (k + count - 1) / count;
-    if (size + count + 1 <= bound) return (parts){size, count};
-  }
-  return (parts){0, 0};
-}
 
 static bool is_float(double x) { return (double)(float)x == x; }
 
@@ -160,7 +147,7 @@ static bool can(const void *state, const tsr_op *op) {
       return false;
   }
   return op->operands < 3 || (op->chain == 0 && op->v[2].type == TSR_F32 && is_float(op->alpha) &&
-                              is_float(op->beta) && parts_of(A->trans ? A->rows : A->cols).count > 0);
+                              is_float(op->beta) && tsr_parts_of(A->trans ? A->rows : A->cols).count > 0);
 }
 
 static void keep(void *data) { (void)data; }
@@ -176,7 +163,7 @@ static handle strided(const mlx *m, const tsr_view *v, size_t i, size_t j, size_
   return view;
 }
 
-/* C = alpha P + beta C for the product of a part; each element is rounded as often as parts_of counts. */
+/* C = alpha P + beta C for the product of a part; each element is rounded as often as tsr_parts_of counts. */
 static void merge(const tsr_op *op, const float *p, size_t rows, size_t cols, float beta) {
   const tsr_view *C = &op->v[2];
   float alpha = (float)op->alpha;
@@ -193,7 +180,7 @@ static int32_t gemm(tsr_run *run, const tsr_op *op) {
   const mlx *m = run->vendor[TSR_MLX];
   const tsr_view *A = &op->v[0], *B = &op->v[1], *C = &op->v[2];
   size_t rows = C->trans ? C->cols : C->rows, cols = C->trans ? C->rows : C->cols, k = A->trans ? A->rows : A->cols;
-  parts cut = parts_of(k);
+  tsr_parts cut = tsr_parts_of(k);
   handle stream = m->gpu ? m->f.gpu_stream() : m->f.cpu_stream();
   int32_t status = TSR_OK;
   for (size_t t = 0; t < k && status == TSR_OK && !atomic_load(run->canceled); t += cut.size) {

@@ -18,7 +18,7 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { generate, moduleName, type Options } from "./generate.ts";
-import { resolveText } from "./generator/include.ts";
+import { resolveText } from "../../scripts/kernels.mjs";
 import { instrument } from "./generator/instrument.ts";
 import { writeRegistry } from "./generator/write.ts";
 

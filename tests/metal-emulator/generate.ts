@@ -6,7 +6,7 @@ import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { writeCuda } from "./generator/cuda.ts";
 import { foldOverloads } from "./generator/fold.ts";
-import { resolveText } from "./generator/include.ts";
+import { resolveText } from "../../scripts/kernels.mjs";
 import { type Module, readModule } from "./generator/read.ts";
 import { Refusal, Text } from "./generator/text.ts";
 import { writeTables } from "./generator/write.ts";

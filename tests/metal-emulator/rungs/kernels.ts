@@ -5,7 +5,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { resolveText } from "../generator/include.ts";
+import { resolveText } from "../../../scripts/kernels.mjs";
 import { maskOf } from "../generator/text.ts";
 import { type Options, translate } from "../generate.ts";
 
