@@ -16,9 +16,9 @@ import {
 } from "../src/index.ts";
 import { nameOf, products } from "./cases.ts";
 import * as contracts from "./contracts.ts";
-import { every } from "./helpers.ts";
-import { fill, positive, Random, randomSample, type Sample, sample, square, tall } from "./matrices.ts";
-import { hold, singularValues64, transpose, wide } from "./metrics.ts";
+import { every, operandsOf } from "./helpers.ts";
+import { positive, randomSample, type Sample, square, tall } from "./matrices.ts";
+import { hold, singularValues64, wide } from "./metrics.ts";
 
 const names = ["cpu", "cpu:portable", "cpu:avx2", "cpu:avx512", "cpu:neon"] as const;
 
@@ -72,12 +72,9 @@ for (const [name, here] of devices) {
     it("keeps the contract of products", async () => {
       const small = products.filter((c, at) => c.beta === 0 && c.m * c.n * c.k < 2e6 && at % 3 === 0);
       await every(small, nameOf, (c, at) => {
-        const random = new Random(at), next = c.input === "constant" ? () => 0.1 : () => 2 * random.uniform() - 1;
-        const a = sample("", c.transA ? fill(c.k, c.m, next) : fill(c.m, c.k, next));
-        const b = sample("", c.transB ? fill(c.n, c.k, next) : fill(c.k, c.n, next));
-        const { transA, transB, alpha } = c, turn = (x: Sample, yes: boolean) => (yes ? transpose(wide(x)) : wide(x));
-        const C = matmulSync(on(here, a), on(here, b), { transA, transB, alpha });
-        hold(contracts.product(C, { A: turn(a, transA), B: turn(b, transB), alpha }, 256), "C");
+        const { a, b, options, meant } = operandsOf(c, at);
+        const C = matmulSync(on(here, a), on(here, b), options);
+        hold(contracts.product(C, meant, 256), "C");
       });
     });
 

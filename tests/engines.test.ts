@@ -19,9 +19,9 @@ import {
 } from "../src/index.ts";
 import { nameOf, products } from "./cases.ts";
 import * as contracts from "./contracts.ts";
-import { every } from "./helpers.ts";
-import { fill, Random, type Sample, sample } from "./matrices.ts";
-import { hold, transpose, wide } from "./metrics.ts";
+import { every, operandsOf } from "./helpers.ts";
+import type { Sample } from "./matrices.ts";
+import { hold } from "./metrics.ts";
 
 const folder = fileURLToPath(new URL("../build/vendors/", import.meta.url));
 const source = fileURLToPath(new URL("./fixtures/vendor.c", import.meta.url));
@@ -82,17 +82,14 @@ describe("engine blas", () => {
   it("keeps the contract of products at every size", async () => {
     const small = products.filter((c) => c.beta === 0 && c.m * c.n * c.k < 1e6);
     await every(small, nameOf, (c, at) => {
-      const random = new Random(at), next = c.input === "constant" ? () => 0.1 : () => 2 * random.uniform() - 1;
-      const a = sample("", c.transA ? fill(c.k, c.m, next) : fill(c.m, c.k, next));
-      const b = sample("", c.transB ? fill(c.n, c.k, next) : fill(c.k, c.n, next));
-      const { transA, transB, alpha } = c, turn = (x: Sample, yes: boolean) => (yes ? transpose(wide(x)) : wide(x));
+      const { a, b, options, meant } = operandsOf(c, at);
       const on = ({ data, shape }: Sample): Matrix => Matrix.from(data, shape, { device });
-      const call = () => matmulSync(on(a), on(b), { transA, transB, alpha, engine: "blas" });
+      const call = () => matmulSync(on(a), on(b), { ...options, engine: "blas" });
       const { value, operations } = explainSync(call);
       const engine = operations.find((o) => o.op === "gemm")?.engine;
       const deep = c.k > (Math.min(c.m, c.n) === 1 ? 256 : 17_000);
-      assert.equal(engine, c.m * c.n * c.k === 0 || Math.fround(alpha) !== alpha || deep ? "tiled" : "blas");
-      hold(contracts.product(value, { A: turn(a, transA), B: turn(b, transB), alpha }, device.facts.chain), "C");
+      assert.equal(engine, c.m * c.n * c.k === 0 || Math.fround(c.alpha) !== c.alpha || deep ? "tiled" : "blas");
+      hold(contracts.product(value, meant, device.facts.chain), "C");
     });
   });
 

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Matrix } from "../src/index.ts";
-import type { Numbers } from "./metrics.ts";
-import type { Sample } from "./matrices.ts";
+import type { Case } from "./cases.ts";
+import { fill, Random, type Sample, sample } from "./matrices.ts";
+import { type Dense, type Numbers, transpose, wide } from "./metrics.ts";
 import { bun, deno, run, runtime } from "./programs.ts";
 
 /** Checks every item and reports all that fail, each by its name. */
@@ -119,4 +120,18 @@ export async function child<T>(file: string, args: readonly string[] = [], kind:
   const { code, out, errors } = await run(program, [...flags, path, ...args]);
   assert.equal(code, 0, `${file} ${args.join(" ")} ended with ${code}\n${out}\n${errors}`);
   return JSON.parse(out.trim().split("\n").at(-1)!) as T;
+}
+
+/** Operands of a product as a call takes them, its options, and what they mean; at seeds the numbers. */
+export function operandsOf(c: Case, at: number): {
+  readonly a: Sample;
+  readonly b: Sample;
+  readonly options: { readonly transA: boolean; readonly transB: boolean; readonly alpha: number };
+  readonly meant: { readonly A: Dense; readonly B: Dense; readonly alpha: number };
+} {
+  const random = new Random(at), next = c.input === "constant" ? () => 0.1 : () => 2 * random.uniform() - 1;
+  const a = sample("", c.transA ? fill(c.k, c.m, next) : fill(c.m, c.k, next));
+  const b = sample("", c.transB ? fill(c.n, c.k, next) : fill(c.k, c.n, next));
+  const { transA, transB, alpha } = c, turn = (x: Sample, yes: boolean) => (yes ? transpose(wide(x)) : wide(x));
+  return { a, b, options: { transA, transB, alpha }, meant: { A: turn(a, transA), B: turn(b, transB), alpha } };
 }

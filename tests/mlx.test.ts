@@ -5,8 +5,8 @@ import { after, before, describe, it } from "node:test";
 import { type Device, explainSync, matmul, matmulSync, Matrix, open, qrSync } from "../src/index.ts";
 import { nameOf, products } from "./cases.ts";
 import * as contracts from "./contracts.ts";
-import { every, numbers } from "./helpers.ts";
-import { fill, Random, randomSample, type Sample, sample } from "./matrices.ts";
+import { every, numbers, operandsOf } from "./helpers.ts";
+import { fill, randomSample, type Sample, sample } from "./matrices.ts";
 import { hold, transpose, wide } from "./metrics.ts";
 import { mlxLibrary } from "./mlxlibrary.ts";
 
@@ -32,16 +32,13 @@ describe("engine mlx", { skip }, () => {
   it("keeps the contract of products at every size, constant data among them", async () => {
     const small = products.filter((c) => c.m * c.n * c.k < 4e6);
     await every(small, nameOf, (c, at) => {
-      const random = new Random(at), next = c.input === "constant" ? () => 0.1 : () => 2 * random.uniform() - 1;
-      const a = sample("", c.transA ? fill(c.k, c.m, next) : fill(c.m, c.k, next));
-      const b = sample("", c.transB ? fill(c.n, c.k, next) : fill(c.k, c.n, next));
-      const { transA, transB, alpha } = c, turn = (x: Sample, yes: boolean) => (yes ? transpose(wide(x)) : wide(x));
-      const call = () => matmulSync(on(a), on(b), { transA, transB, alpha, engine: "mlx" });
+      const { a, b, options, meant } = operandsOf(c, at);
+      const call = () => matmulSync(on(a), on(b), { ...options, engine: "mlx" });
       const { value, operations } = explainSync(call);
       const engine = operations.find((o) => o.op === "gemm")?.engine;
-      const own = c.m * c.n * c.k === 0 || Math.fround(alpha) !== alpha || c.k > LONGEST;
+      const own = c.m * c.n * c.k === 0 || Math.fround(c.alpha) !== c.alpha || c.k > LONGEST;
       assert.equal(engine, own ? "tiled" : "mlx");
-      hold(contracts.product(value, { A: turn(a, transA), B: turn(b, transB), alpha }, device.facts.chain), "C");
+      hold(contracts.product(value, meant, device.facts.chain), "C");
     });
   });
 
