@@ -2,24 +2,33 @@
 // how much the table's choices miss the best.
 import type { Device } from "./device.ts";
 import { surveyEngines } from "./engines.ts";
+import { productRows, type Sample, type Shape } from "./decision.ts";
 import { eighSync, matmulSync, Matrix, qrSync, svdSync } from "./index.ts";
 import { choose, type Engine, type Key, type Row, table } from "./tune.ts";
 
-type Shape = readonly [m: number, n: number, k: number];
-/** Time in ms of each candidate; one that was not measured is absent. */
-type Times = ReadonlyMap<string, number>;
+/** Time in ms of each candidate. */
+type Times = Sample["times"];
 type Tell = (text: string) => void;
 
 /** Nothing new is begun after this long; the longest single measurement takes a few seconds. */
 const BUDGET_MS = 120_000;
 /** Candidates take turns until both are reached, and the fastest turn of each counts. */
-const [ROUNDS, LEAST_MS, MOST_ROUNDS] = [3, 40, 50];
+const [ROUNDS, LEAST_MS, MOST_ROUNDS] = [3, 40, 400];
 /** Another engine or method must be faster by so much to get a row. */
 const GAIN = 1.1;
 
-const cubes: readonly Shape[] = [32, 64, 128, 256, 512, 1024].map((n) => [n, n, n]);
-const thin: readonly Shape[] = [[256, 32, 64], [512, 32, 256], [2048, 32, 512], [8192, 32, 1024]];
-const orders = [64, 128, 256, 512] as const;
+const cubes: readonly Shape[] = [256, 512, 1024].map((n) => [n, n, n]);
+const orders = [64, 128, 256, 512, 1024] as const;
+/** Products that rows are made from, and others that tell how good they are. */
+const [TAUGHT, TRIED] = [240, 60];
+
+/** `count` shapes from 16 to 2048 a side, spread by a golden-ratio sequence in each of their logarithms; those of
+ * another `first` are others. */
+function spread(first: number, count: number): Shape[] {
+  const side = (i: number, step: number): number => Math.round(16 * 2 ** (7 * ((i * step) % 1)));
+  const [p, q, r] = [0.8191725, 0.6710436, 0.5497005];
+  return Array.from({ length: count }, (_, i): Shape => [side(first + i, p), side(first + i, q), side(first + i, r)]);
+}
 
 /** A measured machine. */
 export interface Measured {
@@ -68,24 +77,6 @@ function bands<T>(
   return sizes.flatMap((size, i) => (winners[i] === winners[i + 1] ? [] : [row(size, sizes[i + 1], winners[i]!)]));
 }
 
-const workOf = ([m, n, k]: Shape): number => m * n * k;
-
-function productRows(shapes: readonly Shape[], all: readonly Times[], device: string, n: number | undefined): Row[] {
-  const at = (shape: Shape): Times => all[shapes.indexOf(shape)]!;
-  return bands(shapes.slice(0, all.length), all.map(winner), (shape, next, engine) => {
-    const told = [...at(shape)].map(([name, ms]) => `${name} ${gflops(shape, ms).toFixed(1)}`).join(", ");
-    return {
-      key: "gemm",
-      device,
-      ...(n !== undefined && { n }),
-      ...(next && { work: Math.round(Math.sqrt(workOf(shape) * workOf(next))) }),
-      value: "default",
-      ...(engine !== "tiled" && { engine: engine as "blas" | "mlx" }),
-      why: `measured at ${shape.join("x")}: ${told} GFLOP/s`,
-    };
-  });
-}
-
 const factorisations: readonly { key: Key; own: string; run: (a: Matrix, method: string) => void }[] = [
   { key: "qr.method", own: "blocked", run: (a, method) => void qrSync(a, { method: method as "lapack" }) },
   { key: "svd.method", own: "bidiagonal", run: (a, method) => void svdSync(a, { method: method as "lapack" }) },
@@ -113,11 +104,10 @@ export function measure(device: Device, tell: Tell): Measured {
     }
     return all;
   };
-  const [square, narrow] = [cubes, thin].map((list) => sweep(list, "product", (shape) => products(shape, device)));
-  const rows = [
-    ...productRows(thin, narrow!, device.kind, 32),
-    ...productRows(cubes, square!, device.kind, undefined),
-  ];
+  const large = sweep(cubes, "product", (shape) => products(shape, device));
+  const taught = spread(TRIED + 1, TAUGHT), times = sweep(taught, "product", (shape) => products(shape, device));
+  const samples = times.map((found, i): Sample => ({ shape: taught[i]!, times: found }));
+  const rows = productRows(device.engines, samples, device.kind);
   if (device.facts.blas?.lapack) {
     for (const { key, own, run } of factorisations) {
       const times = sweep(orders, key, (n) => {
@@ -127,7 +117,7 @@ export function measure(device: Device, tell: Tell): Measured {
       rows.push(...methodRows(key, orders, times, device.kind));
     }
   }
-  const peak = Math.max(0, ...square!.flatMap((times, i) => [...times.values()].map((ms) => gflops(cubes[i]!, ms))));
+  const peak = Math.max(0, ...large.flatMap((times, i) => [...times.values()].map((ms) => gflops(cubes[i]!, ms))));
   rows.push({ key: "peak", device: device.kind, value: Math.round(peak), why: "fastest product measured, GFLOP/s" });
   return { rows, seconds: (performance.now() - start) / 1e3, engines };
 }
@@ -141,16 +131,9 @@ export interface Regret {
   readonly ratio: number;
 }
 
-/** 60 shapes from 16 to 2048 a side, spread by a golden-ratio sequence in each of their logarithms. */
-function regretShapes(): Shape[] {
-  const side = (i: number, step: number): number => Math.round(16 * 2 ** (7 * ((i * step) % 1)));
-  const [p, q, r] = [0.8191725, 0.6710436, 0.5497005];
-  return Array.from({ length: 60 }, (_, i): Shape => [side(i + 1, p), side(i + 1, q), side(i + 1, r)]);
-}
-
 /** The choice of these rows, and of the table behind them, beside the best engine for each shape. */
 export function regret(device: Device, measured: readonly Row[], tell: Tell): Regret[] {
-  return regretShapes().map((shape) => {
+  return spread(1, TRIED).map((shape) => {
     const name = shape.join("x");
     tell(`regret ${name}`);
     const times = products(shape, device);
@@ -163,8 +146,8 @@ export function regret(device: Device, measured: readonly Row[], tell: Tell): Re
 /** The rows as a table, and the share of shapes whose choice is within a tenth of the best. */
 export function formatTune(report: Measured & { regret?: readonly Regret[] }): string {
   const { rows, seconds, engines, regret: list } = report;
-  const bound = ({ n, k, work }: Row): string =>
-    Object.entries({ n, k, work }).filter(([, limit]) => limit !== undefined).map(([name, limit]) =>
+  const bound = ({ m, n, k, work }: Row): string =>
+    Object.entries({ m, n, k, work }).filter(([, limit]) => limit !== undefined).map(([name, limit]) =>
       name === "work" ? `m·n·k < ${limit}` : `${name} ≤ ${limit}`
     ).join(", ");
   const lines = rows.map((row) =>
