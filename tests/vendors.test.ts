@@ -18,7 +18,7 @@ import {
   type Svd,
   svdSync,
 } from "../src/index.ts";
-import { flushSync, syrk, trsm } from "../src/blas.ts";
+import { flushSync, geqrf, gesdd, infoWords, syevd, syrk, trsm } from "../src/blas.ts";
 import { type Case, nameOf, products, symmetricProducts, triangularSolves } from "./cases.ts";
 import * as contracts from "./contracts.ts";
 import * as factors from "./factors.ts";
@@ -179,6 +179,58 @@ for (const { name, facts, found } of vendorLibraries()) {
       });
       return;
     }
+
+    it("computes the factorisations of its LAPACK, wherever the operands lie, to LAPACK's own ratios", async () => {
+      const sizes = [[1, 1], [9, 4], [64, 64], [131, 50], [50, 131]] as const;
+      const cases = sizes.flatMap(([m, n]) => [false, true].map((inside) => ({ m, n, inside })));
+      const ratio = (contract: string, value: number, size: number, bound: number): t.Figure => {
+        return { contract, value: value / (size * t.u), bound };
+      };
+      await every(cases, ({ m, n, inside }) => `${m}x${n} ${inside}`, ({ m, n, inside }) => {
+        const [p, most] = [Math.min(m, n), Math.max(m, n)],
+          blank = (rows: number, cols: number): Matrix => {
+            return place(fill(rows, cols, () => NaN), inside, false);
+          };
+        const a = normal(m, n, 8), A = place(a, inside, false), dense = (M: Matrix): t.Dense => wide(numbers(M));
+        const given = dense(A), scale = t.normF(given);
+        using info = infoWords(1, 1, device);
+        const [U, S, Vt] = [blank(m, p), blank(1, p), blank(p, n)];
+        gesdd(A, U, S, Vt, info);
+        flushSync(device);
+        const [u, s, vt] = [U, S, Vt].map(dense) as [t.Dense, t.Dense, t.Dense];
+        const product = t.matmul64(t.map(u, (x, _, j) => x * s.x[j]!), vt);
+        hold([
+          ratio("A - U S V", t.normF(t.minus(given, product)) / scale, most, 50),
+          ratio("U", t.orthogonality(u) * t.u, m, 50),
+          ratio("V", t.orthogonality(t.transpose(vt)) * t.u, n, 50),
+        ], "gesdd");
+        assert.ok(s.x.every((x, at) => at === 0 || x <= s.x[at - 1]!), "descending");
+        if (m < n) return;
+        const [Q, R] = [blank(m, n), blank(n, n)];
+        geqrf(A, Q, R);
+        flushSync(device);
+        const [q, r] = [dense(Q), dense(R)];
+        hold([
+          ratio("A - Q R", t.normF(t.minus(given, t.matmul64(q, r))) / scale, m, 30),
+          ratio("Q", t.orthogonality(q) * t.u, m, 30),
+        ], "geqrf");
+        assert.equal(t.belowDiagonal(r), 0);
+        assert.ok(t.diagonal(r).every((x) => x >= 0));
+        if (m > n) return;
+        const [W, V] = [blank(1, n), blank(n, n)];
+        syevd(A, W, V, info);
+        flushSync(device);
+        const [w, v] = [dense(W), dense(V)],
+          symmetric = t.map(given, (_, i, j) => given.x[i < j ? j * n + i : i * n + j]!);
+        const left = t.matmul64(symmetric, v), right = t.map(v, (x, _, j) => x * w.x[j]!);
+        hold([
+          ratio("A V - V W", t.normF(t.minus(left, right)) / t.normF(symmetric), n, 50),
+          ratio("V", t.orthogonality(v) * t.u, n, 50),
+        ], "syevd");
+        assert.ok(w.x.every((x, at) => at === 0 || x >= w.x[at - 1]!), "ascending");
+        assert.deepEqual(dense(A), given, "A is not changed");
+      });
+    });
 
     /** Runs a method on each matrix: the library's routine ran, and its result was used for at least so many. */
     const whole = async <T>(

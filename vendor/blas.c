@@ -45,7 +45,8 @@ static void find_threads(tsr_blas *blas, int d) {
   static const struct {
     const char *kind, *set, *get;
   } kinds[] = {{"openblas", "openblas_set_num_threads", "openblas_get_num_threads"},
-               {"mkl", "MKL_Set_Num_Threads", "MKL_Get_Max_Threads"}};
+               {"mkl", "MKL_Set_Num_Threads", "MKL_Get_Max_Threads"},
+               {"blis", "bli_thread_set_num_threads", "bli_thread_get_num_threads"}};
   const char *before = decorations[d].before, *behind = decorations[d].behind_c;
   strcpy(blas->kind, strstr(blas->path, "Accelerate") ? "accelerate" : "blas");
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
@@ -54,7 +55,6 @@ static void find_threads(tsr_blas *blas, int d) {
     strcpy(blas->kind, kinds[i].kind);
     return;
   }
-  if (dlsym(blas->library, "bli_thread_set_num_threads")) strcpy(blas->kind, "blis");
 }
 
 static void *refuse(tsr_run *run, tsr_blas *blas, const char *path, const char *why) {
@@ -121,7 +121,7 @@ static int32_t with_threads(tsr_run *run, const tsr_op *op, tsr_kernel kernel) {
   const tsr_blas *blas = tsr_blas_of(run);
   if (!blas->set_threads || !blas->get_threads) return kernel(run, op);
   int before = blas->get_threads();
-  blas->set_threads((int)tsr_pool_threads(run->pool));
+  blas->set_threads(tsr_pool_threads(run->pool));
   int32_t status = kernel(run, op);
   blas->set_threads(before);
   return status;

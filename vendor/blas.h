@@ -50,7 +50,7 @@ typedef struct {
 typedef struct {
   void *library;
   tsr_blas_functions f;
-  void (*set_threads)(int count);
+  void (*set_threads)(tsr_lapack_int count); /* in a register: libraries that take 32 bits read its low half */
   int (*get_threads)(void);
   bool wide;          /* integers of 64 bits */
   char kind[16];      /* openblas, mkl, blis, accelerate or blas */
