@@ -10,7 +10,7 @@ import { fill, randomSample, type Sample, sample } from "./matrices.ts";
 import { hold, transpose, wide } from "./metrics.ts";
 import { mlxLibrary } from "./mlxlibrary.ts";
 
-const found = await mlxLibrary();
+const found = mlxLibrary();
 const skip = "missing" in found ? found.missing : false;
 
 /** From here on no cutting of K keeps the contract of a product. */
