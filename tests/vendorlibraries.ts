@@ -1,5 +1,5 @@
-// Real BLAS libraries for the tests: OpenBLAS with 32- and 64-bit integers from PyPI, BLIS from Debian, Accelerate where
-// the system has it. Unpacked, never installed.
+// Real BLAS libraries for the tests: OpenBLAS with 32- and 64-bit integers from PyPI, BLIS from Debian, and Accelerate
+// where the system has it. Unpacked, never installed.
 import { join } from "node:path";
 import process from "node:process";
 import { findPackage, type Package } from "./packages.ts";
