@@ -111,7 +111,9 @@ function line(o: Operation): string {
   } ms ${speed}`;
 }
 
-/** What explain() returns: the value, its operations, and sums over them. */
+/** What explain() returns: the value, its operations, and sums over them. Where the device works while the host encodes,
+ * the times of the whole add up to more than wallMs, else to wallMs: deviceMs; waitMs, waiting that was longer than the
+ * work (for the queue's thread, and to hear of the end); hostMs, the calls into the library; copyMs; otherMs. */
 export interface Explained<T> {
   value: T;
   operations: readonly Operation[];
@@ -126,7 +128,7 @@ function summary<T>(value: T, recorder: Recorder, wallMs: number): Explained<T> 
   const sum = (pick: (o: Operation) => number): number => operations.reduce((s, o) => s + pick(o), 0);
   const deviceMs = sum((o) => o.deviceMs);
   const gflop = sum((o) => o.gflops * o.deviceMs) / 1e3;
-  const { waitMs, copyMs } = recorder, hostMs = sum((o) => o.hostMs);
+  const { copyMs } = recorder, waitMs = Math.max(0, recorder.waitMs - deviceMs), hostMs = sum((o) => o.hostMs);
   const gflops = deviceMs > 0 ? gflop / deviceMs * 1e3 : 0;
   const peak = Number(choose("peak", recorder.device ?? "cpu", 0, 0, 0).value);
   const totals = {
@@ -136,12 +138,18 @@ function summary<T>(value: T, recorder: Recorder, wallMs: number): Explained<T> 
     hostMs,
     waitMs,
     copyMs,
-    otherMs: Math.max(0, wallMs - hostMs - waitMs - copyMs),
+    otherMs: Math.max(0, wallMs - Math.max(deviceMs, recorder.waitMs) - hostMs - copyMs),
     bytes: sum((o) => o.bytes),
     gflops,
     ...(peak > 0 && { ofPeak: gflops / peak }),
   };
-  const times = { "the device": deviceMs, calls: hostMs, waiting: waitMs, copies: copyMs, "all else": totals.otherMs };
+  const times = {
+    "the device": deviceMs,
+    "waiting beyond it": waitMs,
+    calls: hostMs,
+    copies: copyMs,
+    "all else": totals.otherMs,
+  };
   const parts = Object.entries(times).map(([name, ms]) => `${name} ${ms.toFixed(2)}`).join(", ");
   const share = peak > 0 ? `, ${(100 * gflops / peak).toFixed(0)} % of the measured peak` : "";
   const speed = `${gflops.toFixed(1)} GFLOP/s${share}`;

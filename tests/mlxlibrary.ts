@@ -1,5 +1,5 @@
-// mlx-c over the real MLX for Linux, in build/mlx: MLX from PyPI, mlx-c from the crate that carries its sources, compiled
-// once. MLX's CPU build is slow, so it shows that the adaptor works, not how fast.
+// mlx-c over the real MLX for Linux, in build/mlx: MLX from PyPI, mlx-c from the crate that carries its sources, and
+// compiled once. MLX's CPU build is slow, so it shows that the adaptor works, not how fast.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";

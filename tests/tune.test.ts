@@ -155,10 +155,10 @@ describe("explain", () => {
   test("tells where the time of the whole call went", () => {
     const rows = Array.from({ length: 300 }, () => new Array<number>(300).fill(1));
     const told = explainSync(() => matmulSync(rows, rows)), { totals } = told;
-    const parts = ["hostMs", "waitMs", "copyMs", "otherMs"].map((name) => totals[name]!);
-    assert.ok(parts.every((ms) => ms >= 0) && totals["copyMs"]! > 0 && totals["waitMs"]! >= totals["deviceMs"]! / 2);
+    const parts = ["deviceMs", "waitMs", "hostMs", "copyMs", "otherMs"].map((name) => totals[name]!);
+    assert.ok(parts.every((ms) => ms >= 0) && totals["copyMs"]! > 0 && totals["deviceMs"]! > 0);
     assert.ok(Math.abs(parts.reduce((a, b) => a + b, 0) - totals["wallMs"]!) <= 1e-6 * totals["wallMs"]!);
-    assert.match(told.toString(), /the device [\d.]+, calls [\d.]+, waiting [\d.]+, copies [\d.]+.*GFLOP\/s/);
+    assert.match(told.toString(), /the device [\d.]+, waiting beyond it [\d.]+, calls [\d.]+, copies [\d.]+.*GFLOP\/s/);
     assert.equal(totals["ofPeak"], undefined, "no peak was measured");
   });
 
