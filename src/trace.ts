@@ -111,9 +111,9 @@ function line(o: Operation): string {
   } ms ${speed}`;
 }
 
-/** What explain() returns: the value, its operations, and sums over them. Where the device works while the host encodes,
- * the times of the whole add up to more than wallMs, else to wallMs: deviceMs; waitMs, waiting that was longer than the
- * work (for the queue's thread, and to hear of the end); hostMs, the calls into the library; copyMs; otherMs. */
+/** What explain() returns: the value, its operations, and sums over them. The parts of wallMs are deviceMs; waitMs,
+ * waiting that was longer than the work (for the queue's thread, and to hear of the end); hostMs, the calls into the
+ * library; copyMs; otherMs. Where the device works while the host encodes, they add up to more. */
 export interface Explained<T> {
   value: T;
   operations: readonly Operation[];
