@@ -10,7 +10,6 @@ typedef struct {
   const tsr_exchanges *e;
 } task;
 
-/* Columns [from, to): rows lie along memory. */
 static void swap_rows(float *restrict x, float *restrict y, size_t columns) {
   for (size_t c = 0; c < columns; c++) {
     float t = x[c];
@@ -19,19 +18,34 @@ static void swap_rows(float *restrict x, float *restrict y, size_t columns) {
   }
 }
 
+/* All exchanges in the columns [from, to), where rows lie along memory; */
+static void exchange_columns(const tsr_exchanges *e, size_t from, size_t to) {
+  for (size_t step = e->first; step < e->end; step++) {
+    size_t j = e->backward ? e->first + e->end - 1 - step : step, p = e->pivots[j];
+    if (p != j && p < e->rows) swap_rows(e->a + j * e->row + from, e->a + p * e->row + from, to - from);
+  }
+}
+
+/* and in one column, where it lies along memory. */
+static void exchange_numbers(const tsr_exchanges *e, float *x) {
+  for (size_t step = e->first; step < e->end; step++) {
+    size_t j = e->backward ? e->first + e->end - 1 - step : step, p = e->pivots[j];
+    if (p >= e->rows) continue;
+    float t = x[j];
+    x[j] = x[p];
+    x[p] = t;
+  }
+}
+
 static void exchange_strip(void *context, size_t strip, uint32_t worker) {
   const task *t = context;
   const tsr_exchanges *e = t->e;
-  size_t from = strip * STRIP, to = tsr_min(e->columns, from + STRIP), count = e->end - e->first;
+  size_t from = strip * STRIP, to = tsr_min(e->columns, from + STRIP);
   (void)worker;
   if (tsr_stopped(t->run)) return;
-  for (size_t step = 0; step < count; step++) {
-    size_t j = e->backward ? e->end - 1 - step : e->first + step, p = e->pivots[j];
-    if (p == j || p >= e->rows) continue;
-    if (e->col == 1) swap_rows(e->a + j * e->row + from, e->a + p * e->row + from, to - from);
-    else
-      for (size_t c = from; c < to; c++) swap_rows(e->a + c * e->col + j, e->a + c * e->col + p, 1);
-  }
+  if (e->col == 1) exchange_columns(e, from, to);
+  else
+    for (size_t c = from; c < to; c++) exchange_numbers(e, e->a + c * e->col);
 }
 
 void tsr_exchange(tsr_run *run, const tsr_exchanges *e) {
