@@ -7,7 +7,7 @@
 #include "random.h"
 #include "solve.h"
 
-enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256 };
+enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256, COLUMN_CHUNK = 4096 /* rows of a single column */, SUMS = 4 };
 
 static const double SHIFT = 0x1p-38, DEAD = 1e-3 * 0x1p-38, CERTIFIED = 0.5, ENTERED = 0.999;
 
@@ -105,14 +105,56 @@ static uint32_t write_t(panel *p) {
   return dead;
 }
 
-static int32_t orthonormalize(panel *p) {
+/* ---- a single column ---- */
+
+typedef struct {
+  const panel *p;
+  double *squares; /* of each chunk */
+} column;
+
+static void square(void *context, size_t chunk, uint32_t worker) {
+  const column *c = context;
+  const tsr_view *W = &c->p->op->v[0];
+  const float *w = W->data;
+  size_t i = chunk * COLUMN_CHUNK, end = tsr_min(W->rows, i + COLUMN_CHUNK);
+  double sum[SUMS] = {0};
+  (void)worker;
+  for (; i + SUMS <= end; i += SUMS) {
+    for (size_t l = 0; l < SUMS; l++) sum[l] += (double)w[(i + l) * W->ld] * (double)w[(i + l) * W->ld];
+  }
+  for (; i < end; i++) sum[0] += (double)w[i * W->ld] * (double)w[i * W->ld];
+  c->squares[chunk] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+static void divide(void *context, size_t chunk, uint32_t worker) {
+  const panel *p = context;
   const tsr_view *W = &p->op->v[0];
-  uint32_t *info = p->op->v[2].data;
-  int32_t status = gram(p);
-  if (status != TSR_OK || tsr_stopped(p->run)) return status;
-  bool certified = scale(p);
-  factor(p);
-  uint32_t dead = write_t(p);
+  float *w = W->data;
+  size_t end = tsr_min(W->rows, (chunk + 1) * COLUMN_CHUNK);
+  (void)worker;
+  for (size_t i = chunk * COLUMN_CHUNK; i < end; i++) w[i * W->ld] /= p->t[0][0];
+}
+
+/* r = W'W. */
+static int32_t gram_of_one(panel *p) {
+  size_t chunks = tsr_parts(p->op->v[0].rows, COLUMN_CHUNK);
+  column c = {p, tsr_scratch(p->run, chunks * sizeof *c.squares)};
+  if (c.squares == NULL && chunks > 0) return TSR_E_MEMORY;
+  tsr_pool_run(p->run->pool, chunks, square, &c);
+  p->r[0][0] = 0;
+  for (size_t i = 0; i < chunks; i++) p->r[0][0] += c.squares[i];
+  return TSR_OK;
+}
+
+/* ---- any panel ---- */
+
+/* W = W inv(T), in float32. */
+static int32_t substitute(panel *p) {
+  const tsr_view *W = &p->op->v[0];
+  if (p->b == 1) {
+    tsr_pool_run(p->run->pool, tsr_parts(W->rows, COLUMN_CHUNK), divide, p);
+    return TSR_OK;
+  }
   tsr_system s = {.n = p->b,
                   .count = W->rows,
                   .t = {&p->t[0][0], COLUMNS_MAX, true},
@@ -122,7 +164,18 @@ static int32_t orthonormalize(panel *p) {
                   .row = 1,
                   .col = W->ld,
                   .chain = 32};
-  status = tsr_solve(p->run, &s);
+  return tsr_solve(p->run, &s);
+}
+
+static int32_t orthonormalize(panel *p) {
+  const tsr_view *W = &p->op->v[0];
+  uint32_t *info = p->op->v[2].data;
+  int32_t status = p->b == 1 ? gram_of_one(p) : gram(p);
+  if (status != TSR_OK || tsr_stopped(p->run)) return status;
+  bool certified = scale(p);
+  factor(p);
+  uint32_t dead = write_t(p);
+  status = substitute(p);
   if (status == TSR_OK && dead > 0) tsr_pool_run(p->run->pool, tsr_parts(W->rows, CHUNK_ROWS), refill, p);
   info[0] = !certified || dead > 0;
   info[1] = dead;

@@ -2,7 +2,7 @@
 // Tomov & Dongarra 2015 for the Gram matrix in higher precision). One column a block is two-pass Gram-Schmidt, "twice
 // is enough" made safe.
 import { colstat, geadd, gemm, infoWords, laset, methodFor, orth, rand, scale, tuned } from "./blas.ts";
-import { type Algorithm, type Call, progress, type RunOptions, settled } from "./call.ts";
+import { type Algorithm, type Call, numbers, progress, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { ArgumentError, NotConvergedError } from "./errors.ts";
 import { householder } from "./lapack.ts";
@@ -41,6 +41,9 @@ interface Way extends Gram {
   lapack?: boolean;
 }
 
+/** Columns that cgs2 takes together: it looks once for all of them whether two passes were enough. */
+const TOGETHER = 16;
+
 /** Orthonormalises the columns from `from` on of Q against those before them and each other, in place; R (p x (p -
  * from)) receives the coefficients, so that [old Q, A] = [old Q, new Q] R. Cost 4 m p² for a whole matrix. */
 export function* gramSchmidt(
@@ -49,14 +52,14 @@ export function* gramSchmidt(
   R: Matrix,
   { method = "qr", phase = "" }: Gram = {},
 ): Algorithm<boolean> {
-  const [, p] = Q.shape;
+  const [m, p] = Q.shape;
   const b = tuned(`${method}.block`, Q);
   const t = { chain: tuned("qr.chain", Q) };
   using redo = infoWords(Math.ceil((p - from) / b) * PASSES, 2, Q.device); // a word for each pass over each block
   using C = Matrix.empty(p, b, Q.device);
   using Ts = Matrix.empty(2 * b, b, Q.device);
   laset("full", 0, 0, R);
-  for (let j = from; j < p; j += b) {
+  const block = (j: number, passes: number): void => {
     const e = Math.min(p, j + b);
     const word = (j - from) / b * PASSES;
     const again = (pass: number): Matrix => redo.rows(word + pass, word + pass + 1);
@@ -66,7 +69,7 @@ export function* gramSchmidt(
     gemm(1, P.T, W, 0, S, t); //                       S = Qᵀ W
     gemm(-1, P, S, 1, W, t); //                        W = W - Q S
     orth(W, T, again(0), 0, SEED + j); //                 W = W T⁻¹
-    for (let pass = 1; pass < PASSES; pass++) {
+    for (let pass = 1; pass < passes; pass++) {
       const o = pass === 1 ? t : { ...t, when: again(pass - 1) };
       gemm(1, P.T, W, 0, c, o); //                     C = Qᵀ W
       gemm(-1, P, c, 1, W, o); //                      W = W - Q C
@@ -76,11 +79,37 @@ export function* gramSchmidt(
       gemm(1, T1, T, 0, T2, o); //                     T = T₁ T
       geadd(1, T2, 0, T, o);
     }
-    yield progress(phase, e, phase ? p : 0);
+  };
+  const words = (): Uint32Array => redo.hostAs(Uint32Array);
+  if (b > 1) {
+    for (let j = from; j < p; j += b) {
+      block(j, PASSES);
+      yield progress(phase, Math.min(p, j + b), phase ? p : 0);
+    }
+    yield settled();
+  } else {
+    // Operations that pass by cost as much to encode as others: two passes over some columns, and only where that was
+    // not enough all of them once more, from the first of these columns on.
+    using before = Matrix.empty(m, Math.min(TOGETHER, p - from), Q.device);
+    for (let j = from; j < p; j += TOGETHER) {
+      const e = Math.min(p, j + TOGETHER);
+      geadd(1, Q.cols(j, e), 0, before.cols(0, e - j));
+      for (let i = j; i < e; i++) block(i, 2);
+      yield numbers(phase, e, phase ? p : 0);
+      const bad = firstBad(words(), j - from, e - from) + from;
+      if (bad < e) geadd(1, before.cols(bad - j, e - j), 0, Q.cols(bad, e));
+      for (let i = bad; i < e; i++) block(i, PASSES);
+    }
+    yield settled();
   }
-  yield settled();
-  const words = redo.hostAs(Uint32Array);
-  return words.every((word, i) => i % (2 * PASSES) !== 2 * (PASSES - 1) || word === 0);
+  return words().every((word, i) => i % (2 * PASSES) !== 2 * (PASSES - 1) || word === 0);
+}
+
+/** The first column of [from, end) whose second pass asks for another one; end: none. */
+function firstBad(words: Uint32Array, from: number, end: number): number {
+  let j = from;
+  while (j < end && words[2 * (j * PASSES + 1)] === 0) j++;
+  return j;
 }
 
 /** A = Q R for any m x n matrix: columns scaled by powers of two, the first of them orthonormalised, the others
