@@ -10,15 +10,38 @@ export interface Statistics {
   nonFinite: [number, number] | undefined;
 }
 
+/** Statistics on their way: encoded here, to be read once the queue has passed. */
+export class Check implements Disposable {
+  readonly #largest: Matrix;
+  readonly #place: Matrix;
+  readonly #columns: number;
+
+  constructor(A: Matrix) {
+    this.#columns = A.shape[1];
+    this.#largest = Matrix.empty(1, this.#columns, A.device);
+    this.#place = infoWords(1, 2, A.device);
+    colstat(A, this.#largest, this.#place);
+  }
+
+  read(): Statistics {
+    const [row, column] = this.#place.hostAs(Uint32Array) as unknown as [number, number];
+    const s = this.#largest.host();
+    let max = 0;
+    for (let j = 0; j < this.#columns; j++) max = Math.max(max, s[j]!);
+    return { max, nonFinite: row > 0 ? [row - 1, column - 1] : undefined };
+  }
+
+  [Symbol.dispose](): void {
+    this.#largest[Symbol.dispose]();
+    this.#place[Symbol.dispose]();
+  }
+}
+
 /** Reads A once and waits for the queue. */
 export function* statistics(A: Matrix): Algorithm<Statistics> {
-  using s = Matrix.empty(1, A.shape[1], A.device);
-  using place = infoWords(1, 2, A.device);
-  colstat(A, s, place);
+  using check = new Check(A);
   yield settled();
-  const [row, column] = place.hostAs(Uint32Array) as unknown as [number, number];
-  const max = s.host().subarray(0, A.shape[1]).reduce((a, b) => Math.max(a, b), 0);
-  return { max, nonFinite: row > 0 ? [row - 1, column - 1] : undefined };
+  return check.read();
 }
 
 /** False where A has NaN or Inf and the caller accepts NaN results; throws NonFiniteError where not. */
@@ -59,4 +82,12 @@ export function notANumber(m: number, n: number, like: Matrix): Matrix {
   const A = Matrix.hosted(m, n, like.device);
   A.host().fill(NaN);
   return A;
+}
+
+/** The diagonal of a square matrix, once the queue has passed. */
+export function diagonal(A: Matrix): Float32Array {
+  const { numbers, down, across } = A.lines();
+  const d = new Float32Array(A.shape[0]);
+  for (let i = 0; i < d.length; i++) d[i] = numbers[i * (down + across)]!;
+  return d;
 }

@@ -45,6 +45,9 @@ export type VendorEngine = "blas" | "mlx";
 
 const engineNumbers: Readonly<Record<VendorEngine, number>> = { blas: abi.TSR_BLAS, mlx: abi.TSR_MLX };
 
+/** Work that takes the calling thread less time than to hand it to the queue's thread and to hear of its end. */
+const SLIGHT_MICROSECONDS = 100;
+
 const texts = new TextDecoder();
 
 function textOf(bytes: Uint8Array): string {
@@ -69,6 +72,7 @@ export class Device implements Disposable, Host {
   #closed = false;
   #encoded: Piece[] = [];
   #unsubmitted = false;
+  #microseconds = 0;
   #last = 0;
   #passed = 0;
   #flight: { ticket: number; pieces: Piece[] }[] = [];
@@ -214,11 +218,20 @@ export class Device implements Disposable, Host {
 
   // ---- queue ----
 
-  /** After an operation's call: counts it, or throws. */
-  encoded(status: number): void {
+  /** After an operation's call: counts it and what it is expected to take at most, or throws. */
+  encoded(status: number, microseconds: number = Infinity): void {
     this.check(status);
     this.operations++;
     this.#unsubmitted = true;
+    this.#microseconds += microseconds;
+  }
+
+  /** Whether what is encoded is so little that it had better run here and now, and nothing else is on its way. */
+  get slight(): boolean {
+    if (this.kind !== "cpu" || !(this.#microseconds <= SLIGHT_MICROSECONDS)) return false;
+    const flight = this.#flight.at(-1);
+    if (flight) this.#poll(flight.ticket);
+    return this.#flight.length === 0;
   }
 
   /** Keeps memory alive until the work that is being encoded has passed. */
@@ -232,13 +245,14 @@ export class Device implements Disposable, Host {
     const pieces = this.#encoded;
     this.#encoded = [];
     this.#unsubmitted = false;
+    this.#microseconds = 0;
     this.#out[0] = 0;
     const status = this.native.tsr_submit(this.context, mode, this.#out);
     const ticket = this.#out[0]!;
     if (ticket !== 0) {
       this.#last = ticket;
-      this.#flight.push({ ticket, pieces });
       if (inline) this.#reap(ticket);
+      else this.#flight.push({ ticket, pieces });
     }
     this.check(status);
     return ticket;
@@ -256,7 +270,7 @@ export class Device implements Disposable, Host {
   }
 
   #poll(ticket: number): number {
-    if (this.#closed || ticket <= this.#passed) return abi.TSR_OK;
+    if (this.#closed) return abi.TSR_OK;
     this.#out[0] = 0;
     const status = this.native.tsr_poll(this.#context, ticket, this.#out);
     if (this.#out[0] === 1 || status === abi.TSR_E_DEVICE) this.#reap(ticket);
@@ -265,6 +279,6 @@ export class Device implements Disposable, Host {
 
   #reap(ticket: number): void {
     this.#passed = Math.max(this.#passed, ticket);
-    this.#flight = this.#flight.filter((f) => f.ticket > ticket);
+    while (this.#flight.length > 0 && this.#flight[0]!.ticket <= ticket) this.#flight.shift();
   }
 }

@@ -1,34 +1,46 @@
 // LU with partial pivoting (LAPACK getrf), and determinants.
 import { geadd, getrf, infoWords, laset, laswp, trsm, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
-import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { diagonal, isFinite, notANumber, requireInRange } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
-import { type ProofOptions, type Proven, proveLu } from "./proof.ts";
+import { type ProofOptions, proveLu, type Proven } from "./proof.ts";
 import { certifiedQr } from "./qr.ts";
 
 /** Row p[i] of A is row i of L U. */
 export type Lu = { l: Matrix; u: Matrix; p: Uint32Array } & Proven;
 export type LuOptions = RunOptions & ProofOptions;
 
-/** Both factors in one matrix, the exchanges, and the first zero pivot (from 1) or 0. */
+/** Both factors in one matrix, the exchanges, and, once the queue has passed, the first zero pivot (from 1) or 0. */
 export interface Pivoted extends Disposable {
   readonly LU: Matrix;
   readonly pivots: Matrix;
   readonly zero: number;
 }
 
-/** P A = L U; waits for the queue. Cost m n min(m, n) - min(m, n)³/3 multiplications. */
-export function* factorLu(A: Matrix): Algorithm<Pivoted> {
+/** P A = L U. Cost m n min(m, n) - min(m, n)³/3 multiplications. */
+export function encodeLu(A: Matrix): Pivoted {
   const [m, n] = A.shape;
   const LU = Matrix.empty(m, n, A.device);
   const pivots = infoWords(1, Math.min(m, n), A.device);
-  using info = infoWords(1, 1, A.device);
+  const info = infoWords(1, 1, A.device);
   geadd(1, A, 0, LU);
   getrf(LU, pivots, info, { chain: tuned("lu.chain", A) });
+  return {
+    LU,
+    pivots,
+    get zero(): number {
+      return info.hostAs(Uint32Array)[0]!;
+    },
+    [Symbol.dispose]: () => [LU, pivots, info].forEach((M) => M[Symbol.dispose]()),
+  };
+}
+
+/** The same, and waits for the queue. */
+export function* factorLu(A: Matrix): Algorithm<Pivoted> {
+  const f = encodeLu(A);
   yield settled();
-  const dispose = (): void => [LU, pivots].forEach((M) => M[Symbol.dispose]());
-  return { LU, pivots, zero: info.hostAs(Uint32Array)[0]!, [Symbol.dispose]: dispose };
+  return f;
 }
 
 /** B = A⁻¹ B in place. */
@@ -45,10 +57,25 @@ export function solveLuTransposed({ LU, pivots }: Pivoted, B: Matrix): void {
   laswp(B, pivots, "backward"); //                       B = Pᵀ B
 }
 
+/** X = A⁻¹. Cost 2n³/3 multiplications: L⁻¹ is lower triangular and takes a third of what a full solution does. */
+export function invertLu({ LU, pivots }: Pivoted, X: Matrix): void {
+  const n = LU.shape[0], nb = tuned("inv.block", LU);
+  laset("full", 0, 1, X);
+  for (let j = 0; j < n; j += nb) {
+    trsm("left", "lower", 1, LU.sub(j, n, j, n), X.sub(j, n, j, Math.min(n, j + nb)), { unit: true }); // X = L⁻¹
+  }
+  trsm("left", "upper", 1, LU, X); //                    X = U⁻¹ L⁻¹
+  laswp(X.T, pivots, "backward"); //                     X = U⁻¹ L⁻¹ P
+}
+
 /** The order of rows that the exchanges make. */
 function permutation(m: number, exchanges: Uint32Array): Uint32Array {
   const p = Uint32Array.from({ length: m }, (_, i) => i);
-  exchanges.forEach((other, j) => [p[j], p[other]] = [p[other]!, p[j]!]);
+  for (let j = 0; j < exchanges.length; j++) {
+    const other = exchanges[j]!, row = p[j]!;
+    p[j] = p[other]!;
+    p[other] = row;
+  }
   return p;
 }
 
@@ -94,14 +121,14 @@ function* diagonals(A: Matrix): Algorithm<Diagonals> {
   using g = yield* factorLu(orthogonal);
   const { sign, pivots } = signed(g);
   const turn = pivots.reduce((s, x) => (x < 0 ? -s : s), sign);
-  return { sign: turn, pivots: Float64Array.from(pivots, (_, i) => triangle.at(i, i)) };
+  return { sign: turn, pivots: Float64Array.from(diagonal(triangle)) };
 }
 
 /** The pivots and the sign of the exchanges. */
 function signed({ LU, pivots }: Pivoted): Diagonals {
   const exchanges = pivots.hostAs(Uint32Array);
   const sign = exchanges.reduce((s, other, j) => (other === j ? s : -s), 1);
-  return { sign, pivots: Float64Array.from(exchanges, (_, i) => LU.at(i, i)) };
+  return { sign, pivots: Float64Array.from(diagonal(LU)) };
 }
 
 /** The public slogdet: sign and logarithm of |det A|; -Infinity and sign 0 for a singular matrix. */

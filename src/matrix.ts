@@ -1,10 +1,11 @@
 // Matrix: a dense float32 matrix or a view of one. A view is its native descriptor; `.T` and sub-views copy nothing.
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
-import { ArgumentError, DisposedError, OutOfMemoryError, ShapeError } from "./errors.ts";
+import { ArgumentError, OutOfMemoryError, ShapeError } from "./errors.ts";
 import { fillFrom, type MatrixData, type NumberArray, shapeOf } from "./input.ts";
 import { defaultDevice } from "./open.ts";
 import { Storage } from "./storage.ts";
+import { text } from "./text.ts";
 
 /** Anything a call accepts as a matrix. */
 export type MatrixLike = Matrix | MatrixData;
@@ -168,6 +169,11 @@ export class Matrix implements Disposable {
     return this.#storage.device;
   }
 
+  /** Whether this is a temporary in float64. */
+  get wide(): boolean {
+    return this.#type === abi.TSR_F64;
+  }
+
   get T(): Matrix {
     return this.#sub(0, this.#rows, 0, this.#cols, !this.transposed);
   }
@@ -247,8 +253,17 @@ export class Matrix implements Disposable {
     return all.subarray(this.#offset, this.#offset + this.#rows * this.#cols);
   }
 
-  /** The numbers in float32 from the first element on, for the package's own reading and writing; rows are ld() apart.
-   */
+  /** The numbers where they lie, for loops of the package over all of them; a copy where JavaScript cannot see them. */
+  lines(): Lines {
+    if (this.storage.piece.block.buffer === undefined) {
+      const [m, n] = this.shape;
+      return { numbers: this.readBlock(0, m, 0, n), down: n, across: 1 };
+    }
+    const [down, across] = this.transposed ? [1, this.#ld] : [this.#ld, 1];
+    return { numbers: this.host(), down, across };
+  }
+
+  /** The numbers in float32 from the first element on, for the package's own reading and writing. */
   host(): Float32Array<ArrayBuffer> {
     this.storage.piece.fresh = false;
     return this.storage.floats().subarray(this.#offset);
@@ -304,10 +319,10 @@ export class Matrix implements Disposable {
       device.check((write ? native.tsr_write : native.tsr_read)(context, this.descriptor(), packed, cols));
       return;
     }
-    const numbers = this.host();
-    for (let i = 0; i < rows; i++) {
-      const row = numbers.subarray(i * ld, i * ld + cols);
-      const line = packed.subarray(i * cols, i * cols + cols);
+    const numbers = this.host(), [lines, length] = ld === cols ? [1, rows * cols] : [rows, cols];
+    for (let i = 0; i < lines; i++) {
+      const row = numbers.subarray(i * ld, i * ld + length);
+      const line = packed.subarray(i * length, i * length + length);
       if (write) row.set(line);
       else line.set(row);
     }
@@ -354,6 +369,13 @@ Object.defineProperty(Matrix.prototype, Symbol.for("Jupyter.display"), {
   },
 });
 
+/** Element (i, j) is numbers[i * down + j * across]. */
+export interface Lines {
+  readonly numbers: Float32Array;
+  readonly down: number;
+  readonly across: number;
+}
+
 interface Layout {
   rows: number;
   cols: number;
@@ -363,25 +385,6 @@ interface Layout {
   type: number;
 }
 
-const EDGE = 3;
-
-function text(matrix: Matrix): string {
-  const [m, n] = matrix.shape;
-  const head = `Matrix ${m}x${n}`;
-  const seen = (size: number): number[] =>
-    size <= 2 * EDGE + 1 ? Array.from({ length: size }, (_, i) => i) : [0, 1, 2, -1, size - 3, size - 2, size - 1];
-  try {
-    const cell = (i: number, j: number): string => i < 0 || j < 0 ? "..." : matrix.at(i, j).toPrecision(4);
-    const rows = seen(m).map((i) => i < 0 ? ["..."] : seen(n).map((j) => cell(i, j)));
-    const width = Math.max(0, ...rows.flat().map((s) => s.length));
-    const lines = rows.map((row) => `[${row.map((s) => s.padStart(width)).join("  ")}]`);
-    return [head, ...lines].join("\n  ");
-  } catch (error) {
-    if (error instanceof DisposedError) return `${head}, disposed`;
-    throw error;
-  }
-}
-
 /** Throws where operands lie on different devices. */
 export function sameDevice(op: string, matrices: readonly Matrix[]): Device {
   const device = matrices[0]!.device;
@@ -389,7 +392,7 @@ export function sameDevice(op: string, matrices: readonly Matrix[]): Device {
     if (other !== device) {
       throw new ArgumentError(
         `${op}: operands belong to two devices (${device.name}, ${other.name}); ` +
-        "Matrix.from(m.data, m.shape, { device }) copies one",
+          "Matrix.from(m.data, m.shape, { device }) copies one",
       );
     }
   }

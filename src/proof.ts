@@ -43,18 +43,31 @@ export function* residualColumns(A: Matrix, X: Matrix, B: Matrix): Algorithm<Flo
   return sums;
 }
 
-/** Squared lengths of the columns of a matrix. */
+/** Squared lengths of the columns of a matrix, once the queue has passed. */
 export function squaredColumns(A: Matrix): Float64Array {
   const [m, n] = A.shape;
+  const { numbers, down, across } = A.lines();
   const sums = new Float64Array(n);
-  const step = Math.max(1, Math.floor(tuned("proof.numbers", A) / Math.max(1, n)));
-  for (let i = 0; i < m; i += step) addSquares(A.readBlock(i, Math.min(m, i + step), 0, n), sums);
+  if (across === 1) {
+    for (let i = 0; i < m; i++) {
+      const at = i * down;
+      for (let j = 0; j < n; j++) sums[j]! += numbers[at + j]! * numbers[at + j]!;
+    }
+    return sums;
+  }
+  for (let j = 0; j < n; j++) {
+    let squares = 0;
+    for (let i = 0, at = j * across; i < m; i++) squares += numbers[at + i]! * numbers[at + i]!;
+    sums[j] = squares;
+  }
   return sums;
 }
 
 function addSquares(numbers: ArrayLike<number>, sums: Float64Array): void {
   const n = sums.length;
-  for (let i = 0; i < numbers.length; i += n) for (let j = 0; j < n; j++) sums[j]! += numbers[i + j]! ** 2;
+  for (let i = 0; i < numbers.length; i += n) {
+    for (let j = 0; j < n; j++) sums[j]! += numbers[i + j]! * numbers[i + j]!;
+  }
 }
 
 export function sum(values: ArrayLike<number>): number {

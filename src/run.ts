@@ -9,6 +9,10 @@ const SPIN_MS = 0.05;
 const TURNS_MS = 1;
 const TIMER_MS = 2;
 
+/** How long calls together may keep the event loop from turning by work that they do on its thread. */
+const HELD_MS = 1;
+let heldMs = 0;
+
 type Job<T> = (call: Call) => Algorithm<T>;
 
 /** Runs a job without blocking the event loop. */
@@ -37,8 +41,18 @@ export async function flush(device: Device): Promise<void> {
 
 /** The same, blocking. */
 export function flushSync(device: Device): void {
+  here(device);
+}
+
+/** Runs what was encoded on the calling thread. */
+function here(device: Device): void {
+  const start = performance.now();
   device.submit(true);
-  settle(device, 0);
+  settle(device, performance.now() - start);
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function tell({ phase, done, total }: Pause, onProgress: RunOptions["onProgress"]): void {
@@ -59,9 +73,7 @@ function driveSync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptio
   try {
     for (;;) {
       const { done, value } = step(device, algorithm, options);
-      const start = performance.now();
-      device.submit(true);
-      settle(device, performance.now() - start);
+      here(device);
       if (done) return value;
       tell(value, options.onProgress);
       options.signal?.throwIfAborted();
@@ -77,14 +89,22 @@ async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: R
   let ticket = 0;
   try {
     for (;;) {
+      const start = performance.now();
       const { done, value } = step(device, algorithm, options);
-      before = ticket;
-      ticket = device.submit(false);
-      if (done) {
-        await passed(device, ticket, signal);
-        return value;
+      if (device.slight) {
+        [before, ticket] = [0, 0];
+        here(device);
+        heldMs += performance.now() - start;
+        if (heldMs > HELD_MS) {
+          await turn();
+          heldMs = 0;
+        }
+        signal?.throwIfAborted();
+      } else {
+        [before, ticket] = [ticket, device.submit(false)];
+        await passed(device, done || value.numbers ? ticket : before, signal);
       }
-      await passed(device, value.numbers ? ticket : before, signal);
+      if (done) return value;
       tell(value, onProgress);
     }
   } catch (error) {
@@ -103,10 +123,7 @@ async function passed(device: Device, ticket: number, signal: AbortSignal | unde
     if (ticket === 0 || device.done(ticket)) break;
     const waited = performance.now() - start;
     if (waited < SPIN_MS) continue;
-    await new Promise<void>((resolve) => {
-      if (waited < TURNS_MS) setImmediate(resolve);
-      else setTimeout(resolve, TIMER_MS);
-    });
+    await (waited < TURNS_MS ? turn() : new Promise<void>((resolve) => setTimeout(resolve, TIMER_MS)));
   }
   if (!device.closed) settle(device, performance.now() - start);
 }

@@ -78,6 +78,7 @@ export type Key =
   | "cholesky.block"
   | "cholesky.chain"
   | "lu.chain"
+  | "inv.block"
   | "svd.oversample"
   | "svd.basis"
   | "svd.chain"
@@ -123,6 +124,7 @@ export const keys: Readonly<Record<Key, Domain>> = {
   "cholesky.block": [1, 4096, "columns of a panel"],
   "cholesky.chain": ["chain", "longest chain of additions in the updates"],
   "lu.chain": ["chain", "longest chain of additions in the updates"],
+  "inv.block": [1, 4096, "columns of the inverse of L that are computed together"],
   "svd.oversample": [0, 64, "columns of a block beyond k"],
   "svd.basis": [2, 64, "basis before a restart, in blocks"],
   "svd.chain": ["chain", "longest chain of additions in products with the basis"],
@@ -160,6 +162,7 @@ export const table: readonly Row[] = [
   { key: "cholesky.block", device: "*", value: 128, why: "panel small beside its update" },
   { key: "cholesky.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "lu.chain", device: "*", value: 32, why: "constant matrices round the same way" },
+  { key: "inv.block", device: "*", value: 128, why: "little work above the diagonal" },
   { key: "svd.oversample", device: "*", value: 4, why: "one read of A serves any block of this width" },
   { key: "svd.basis", device: "*", value: 8, why: "restarts stay rare" },
   { key: "svd.chain", device: "*", value: 32, why: "constant matrices round the same way" },
@@ -245,6 +248,20 @@ export function effective(): readonly Row[] {
   return rows ??= [...parseRows(read("TSR_TUNE") ?? ""), ...table];
 }
 
+const sorted = new Map<Key, readonly Row[]>();
+
+/** The rows in force of one key: every operation asks. */
+function rowsOf(key: Key): readonly Row[] {
+  let own = sorted.get(key);
+  if (!own) sorted.set(key, own = effective().filter((row) => row.key === key));
+  return own;
+}
+
+function fits(r: Row, device: string, m: number, n: number, k: number): boolean {
+  return (r.device === "*" || r.device === device) && m <= (r.m ?? m) && n <= (r.n ?? n) && k <= (r.k ?? k) &&
+    m * k < (r.area ?? Infinity) && m * n * k < (r.work ?? Infinity);
+}
+
 /** The first row of this key that fits, of an engine that is there. */
 export function choose(
   key: Key,
@@ -252,15 +269,12 @@ export function choose(
   m: number,
   n: number,
   k: number,
-  from: readonly Row[] = effective(),
+  from: readonly Row[] = rowsOf(key),
   engines: readonly string[] = [],
 ): Row {
-  const fits = (r: Row): boolean =>
-    r.key === key && (r.device === "*" || r.device === device) && m <= (r.m ?? m) && n <= (r.n ?? n) &&
-    k <= (r.k ?? k) && m * k < (r.area ?? Infinity) && m * n * k < (r.work ?? Infinity);
   let passed: Row | undefined;
   for (const row of from) {
-    if (!fits(row)) continue;
+    if (row.key !== key || !fits(row, device, m, n, k)) continue;
     if (row.engine !== undefined && !engines.includes(row.engine)) passed ??= row;
     else return passed ? { ...row, why: `${row.why}; ${passed.engine} is not attached (${passed.why})` } : row;
   }
