@@ -1,10 +1,15 @@
 /* trsm.c: triangular systems by recursion: half the unknowns, a product, the other half. The leaves solve one panel
- * of right-hand sides at a time, by tiles of the product and true substitution, never by an inverse. */
+ * of right-hand sides at a time, by tiles of the product, or a single one by inner products of rows or sums of columns;
+ * all by true substitution, never by an inverse. */
 #include "fast.h"
 #include "pool.h"
 #include "solve.h"
 
-enum { LEAF = 64, LEAF_MAX = 128, CHUNK_PANELS = 4, PANEL_MAX = 32 };
+enum {
+  LEAF = 64, LEAF_MAX = 128, CHUNK_PANELS = 4, PANEL_MAX = 32,
+  SINGLE = 2, /* most right-hand sides that are solved one by one: a panel costs as much as four of them */
+  STEP = 8    /* unknowns that are subtracted from the later ones together */
+};
 
 typedef struct {
   tsr_run *run;
@@ -79,6 +84,57 @@ static void solve_chunk(void *context, size_t chunk, uint32_t worker) {
   }
 }
 
+/* ---- a single right-hand side ---- */
+
+/* Unknowns [i, i + rows) of x, from which the others are already subtracted. */
+static void substitute_single(const tsr_system *s, size_t i, size_t rows, float *x) {
+  for (size_t r = 0; r < rows; r++) {
+    size_t at = s->lower ? i + r : i + rows - 1 - r, known = s->lower ? i : at + 1;
+    for (size_t k = known; k < known + r; k++) x[at] -= *tsr_operand_at(&s->t, at, k) * x[k];
+    if (!s->unit) x[at] /= *tsr_operand_at(&s->t, at, at);
+  }
+}
+
+/* Rows of T lie along memory. */
+static void by_rows(const leaf *l, float *x) {
+  const tsr_system *s = l->s;
+  for (size_t done = 0, rows; done < s->n; done += rows) {
+    rows = tsr_min(TSR_DOT_ROWS, s->n - done);
+    size_t i = s->lower ? done : s->n - done - rows, known = s->lower ? 0 : i + rows;
+    float sum[TSR_DOT_ROWS];
+    if (done > 0) {
+      l->kernels->dots(rows, done, tsr_operand_at(&s->t, i, known), s->t.ld, x + known, sum);
+      for (size_t r = 0; r < rows; r++) x[i + r] -= sum[r];
+    }
+    substitute_single(s, i, rows, x);
+  }
+}
+
+/* Columns of T do. */
+static void by_columns(const leaf *l, float *x) {
+  const tsr_system *s = l->s;
+  float sum[LEAF_MAX];
+  for (size_t done = 0, rows; done < s->n; done += rows) {
+    rows = tsr_min(STEP, s->n - done);
+    size_t i = s->lower ? done : s->n - done - rows, left = s->n - done - rows, then = s->lower ? i + rows : 0;
+    substitute_single(s, i, rows, x);
+    if (left == 0) break;
+    l->kernels->rows(rows, left, tsr_operand_at(&s->t, then, i), s->t.ld, x + i, sum);
+    for (size_t r = 0; r < left; r++) x[then + r] -= sum[r];
+  }
+}
+
+static void solve_single(const leaf *l) {
+  const tsr_system *s = l->s;
+  float x[LEAF_MAX];
+  for (size_t i = 0; i < s->n; i++) x[i] = (float)(s->alpha * (double)s->b[i * s->row]);
+  if (s->t.trans) by_columns(l, x);
+  else by_rows(l, x);
+  for (size_t i = 0; i < s->n; i++) s->b[i * s->row] = x[i];
+}
+
+/* ---- recursion ---- */
+
 /* Unknowns [first, first + n) as a system of their own. */
 static tsr_system part(const tsr_system *s, size_t first, size_t n, double alpha) {
   tsr_system p = *s;
@@ -115,7 +171,8 @@ static int32_t solve(tsr_run *run, const tsr_system *s, size_t largest) {
   if (tsr_stopped(run) || s->n == 0 || s->count == 0) return TSR_OK;
   if (s->n <= largest) {
     leaf l = {run, s, tsr_kernels_of(run->isa)};
-    tsr_pool_run(run->pool, tsr_parts(s->count, CHUNK_PANELS * l.kernels->nr), solve_chunk, &l);
+    if (s->count == 1) solve_single(&l);
+    else tsr_pool_run(run->pool, tsr_parts(s->count, CHUNK_PANELS * l.kernels->nr), solve_chunk, &l);
     return TSR_OK;
   }
   size_t half = tsr_round_up(s->n / 2, largest), rest = s->n - half;
@@ -127,7 +184,17 @@ static int32_t solve(tsr_run *run, const tsr_system *s, size_t largest) {
   return status;
 }
 
-int32_t tsr_solve(tsr_run *run, const tsr_system *s) { return solve(run, s, s->n <= LEAF_MAX ? LEAF_MAX : LEAF); }
+int32_t tsr_solve(tsr_run *run, const tsr_system *s) {
+  if (s->count > SINGLE) return solve(run, s, s->n <= LEAF_MAX ? LEAF_MAX : LEAF);
+  int32_t status = TSR_OK;
+  for (size_t c = 0; c < s->count && status == TSR_OK; c++) {
+    tsr_system single = *s;
+    single.b = s->b + c * s->col;
+    single.count = 1;
+    status = solve(run, &single, LEAF_MAX);
+  }
+  return status;
+}
 
 /* B inv(A) is the transpose of inv(A') B', so the right side is the left one of both transposes. */
 int32_t tsr_fast_trsm(tsr_run *run, const tsr_op *op) {
