@@ -7,7 +7,11 @@
 #include "pool.h"
 #include "solve.h"
 
-enum { LEAF = 32, CHUNK = 2048 };
+enum {
+  LEAF = 32, CHUNK = 2048,
+  LANES = 8,   /* of the search for the largest number */
+  SPREAD = 16  /* more numbers from one column of a leaf to the next, so that they do not share the sets of a cache */
+};
 
 /* The candidate of a chunk for the pivot. */
 typedef struct {
@@ -23,7 +27,8 @@ typedef struct {
   uint32_t chain, *pivots;
   size_t zero;                     /* first pivot, from 1, that is 0 */
   size_t first, width, length, at; /* leaf: first column (and row), columns, rows, column in work */
-  float *lines;                    /* column t of the leaf at lines + t*length */
+  float *lines;                    /* column t of the leaf at lines + t*stride */
+  size_t stride;
   float pivot;                     /* of the column before the one in work, still to be divided by; 0: none */
   candidate *candidates;
 } factor;
@@ -36,15 +41,16 @@ static void load(void *context, size_t chunk, uint32_t worker) {
   (void)worker;
   for (size_t i = chunk * CHUNK; i < end; i++) {
     const float *row = f->a + (f->first + i) * f->ld + f->first;
-    for (size_t t = 0; t < f->width; t++) f->lines[t * f->length + i] = row[t];
+    for (size_t t = 0; t < f->width; t++) f->lines[t * f->stride + i] = row[t];
   }
 }
 
 /* Column t becomes part of L: divided by its pivot below it. */
 static void divide(const factor *f, size_t t, size_t from, size_t to) {
-  float *x = f->lines + t * f->length;
-  if (f->pivot == 0) return;
-  for (size_t i = tsr_max(from, t + 1); i < to; i++) x[i] /= f->pivot;
+  float *x = f->lines + t * f->stride;
+  float pivot = f->pivot;
+  if (pivot == 0) return;
+  for (size_t i = tsr_max(from, t + 1); i < to; i++) x[i] /= pivot;
 }
 
 static void store(void *context, size_t chunk, uint32_t worker) {
@@ -54,39 +60,50 @@ static void store(void *context, size_t chunk, uint32_t worker) {
   divide(f, f->width - 1, from, to);
   for (size_t i = from; i < to; i++) {
     float *row = f->a + (f->first + i) * f->ld + f->first;
-    for (size_t t = 0; t < f->width; t++) row[t] = f->lines[t * f->length + i];
+    for (size_t t = 0; t < f->width; t++) row[t] = f->lines[t * f->stride + i];
   }
+}
+
+/* The first of the largest numbers; NaN counts as less than any. */
+static candidate largest(const float *x, size_t from, size_t to) {
+  float most[LANES];
+  size_t i = from;
+  for (size_t l = 0; l < LANES; l++) most[l] = -1;
+  for (; i + LANES <= to; i += LANES) {
+    for (size_t l = 0; l < LANES; l++) most[l] = fabsf(x[i + l]) > most[l] ? fabsf(x[i + l]) : most[l];
+  }
+  for (; i < to; i++) most[0] = fabsf(x[i]) > most[0] ? fabsf(x[i]) : most[0];
+  for (size_t l = 1; l < LANES; l++) most[0] = most[l] > most[0] ? most[l] : most[0];
+  if (most[0] < 0) return (candidate){-1, from};
+  for (i = from; fabsf(x[i]) != most[0];) i++;
+  return (candidate){most[0], i};
 }
 
 /* Subtracts the columns before from the rows [from, to) of the one in work, and finds their largest number. */
 static void update(void *context, size_t chunk, uint32_t worker) {
   const factor *f = context;
   size_t t = f->at, from = tsr_max(t, chunk * CHUNK), to = tsr_min(f->length, (chunk + 1) * CHUNK);
-  float *x = f->lines + t * f->length, sum[CHUNK];
-  candidate best = {-1, from};
+  float *x = f->lines + t * f->stride, sum[CHUNK];
   (void)worker;
   if (t > 0 && from < to) {
     divide(f, t - 1, from, to);
-    f->kernels->rows(t, to - from, f->lines + from, f->length, x, sum);
+    f->kernels->rows(t, to - from, f->lines + from, f->stride, x, sum);
     for (size_t i = from; i < to; i++) x[i] -= sum[i - from];
   }
-  for (size_t i = from; i < to; i++) {
-    if (fabsf(x[i]) > best.size) best = (candidate){fabsf(x[i]), i};
-  }
-  f->candidates[chunk] = best;
+  f->candidates[chunk] = largest(x, from, to);
 }
 
 /* The rows of U in column t: what lies above the diagonal. */
 static void substitute(const factor *f, size_t t) {
-  float *x = f->lines + t * f->length;
+  float *x = f->lines + t * f->stride;
   for (size_t i = 1; i < t; i++) {
-    for (size_t r = 0; r < i; r++) x[i] -= f->lines[r * f->length + i] * x[r];
+    for (size_t r = 0; r < i; r++) x[i] -= f->lines[r * f->stride + i] * x[r];
   }
 }
 
 static void exchange(const factor *f, size_t i, size_t j) {
   for (size_t t = 0; t < f->width && i != j; t++) {
-    float *x = f->lines + t * f->length, swap = x[i];
+    float *x = f->lines + t * f->stride, swap = x[i];
     x[i] = x[j];
     x[j] = swap;
   }
@@ -109,7 +126,7 @@ static void leaf(factor *f, size_t first, size_t width) {
     }
     f->pivots[first + t] = (uint32_t)(first + best.row);
     exchange(f, t, best.row);
-    f->pivot = f->lines[t * f->length + t];
+    f->pivot = f->lines[t * f->stride + t];
     if (f->pivot == 0 && f->zero == 0) f->zero = first + t + 1;
   }
   tsr_pool_run(f->run->pool, chunks, store, f);
@@ -179,7 +196,8 @@ int32_t tsr_fast_getrf(tsr_run *run, const tsr_op *op) {
   f.pivots = op->v[1].data;
   int32_t status = TSR_OK;
   if (n > 0) {
-    f.candidates = malloc(chunks * sizeof *f.candidates + LEAF * A->rows * sizeof *f.lines);
+    f.stride = tsr_round_up(A->rows, SPREAD) + SPREAD;
+    f.candidates = malloc(chunks * sizeof *f.candidates + LEAF * f.stride * sizeof *f.lines);
     if (f.candidates == NULL) return TSR_E_MEMORY;
     f.lines = (float *)(f.candidates + chunks);
     status = factorize(&f, 0, n);
