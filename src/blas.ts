@@ -1,5 +1,6 @@
 // The operations of the contract on Matrix, under their BLAS and LAPACK names: conform, choose a row, encode. Nothing
 // runs until a driver submits it (run.ts); users of `tesserae/blas` finish with flush or flushSync.
+import type { Native } from "../ffi/load.ts";
 import * as abi from "../ffi/symbols.ts";
 import type { Device, VendorEngine } from "./device.ts";
 import { ArgumentError } from "./errors.ts";
@@ -41,7 +42,7 @@ export type Distribution = "uniform" | "normal";
 const distributions: Record<Distribution, number> = { uniform: abi.TSR_UNIFORM, normal: abi.TSR_NORMAL };
 const words = new Uint32Array(abi.TSR_OPTION_WORDS);
 
-type Call = (context: number, options: Uint32Array<ArrayBuffer>) => number;
+type Encoder = (native: Native, context: number, options: Uint32Array<ArrayBuffer>) => number;
 
 /** Factorisations that only a vendor's LAPACK has as one operation. */
 type Whole = "geqrf" | "gesdd" | "syevd";
@@ -58,7 +59,7 @@ function encode(
   matrices: readonly Matrix[],
   size: Size,
   options: OperationOptions,
-  call: (device: Device) => Call,
+  call: Encoder,
 ): void {
   const device = sameDevice(key, options.when ? [...matrices, options.when] : matrices);
   const whole = key === "geqrf" || key === "gesdd" || key === "syevd";
@@ -75,9 +76,9 @@ function encode(
     words[abi.TSR_OPTION_PREDICATE_INDEX] = view[abi.TSR_VIEW_OFFSET_LOW]!;
   }
   const time = engine === "mlx" ? Infinity : mostMicroseconds(key, matrices, size, device);
-  if (!tracing()) return device.encoded(call(device)(device.context, words), time);
+  if (!tracing()) return device.encoded(call(device.native, device.context, words), time);
   const start = performance.now();
-  device.encoded(call(device)(device.context, words), time);
+  device.encoded(call(device.native, device.context, words), time);
   const hostMs = performance.now() - start;
   const shape = matrices.map((a) => a.shape.join("x")).join(" ");
   const why = options.tile || engine !== (row.engine ?? "tiled") ? "asked for by the call" : row.why;
@@ -166,27 +167,27 @@ export function empty64(m: number, n: number, device: Device): Matrix {
 /** A = off outside the diagonal, diag on it; with a triangle only there (diag NaN: the diagonal stays). */
 export function laset(uplo: Uplo | "full", off: number, diag: number, A: Matrix, o: OperationOptions = {}): void {
   const a = A.descriptor();
-  encode("laset", [A], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_laset(c, uplos[uplo], off, diag, a, w));
+  encode("laset", [A], sizeOf(A, 0, 0), o, (native, c, w) => native.tsr_laset(c, uplos[uplo], off, diag, a, w));
 }
 
 /** B = alpha A + beta B. */
 export function geadd(alpha: number, A: Matrix, beta: number, B: Matrix, o: OperationOptions = {}): void {
   const [a, b] = [A.descriptor(), B.descriptor()];
-  encode("geadd", [A, B], sizeOf(B, 0, 0), o, ({ native }) => (c, w) => native.tsr_geadd(c, alpha, a, beta, b, w));
+  encode("geadd", [A, B], sizeOf(B, 0, 0), o, (native, c, w) => native.tsr_geadd(c, alpha, a, beta, b, w));
 }
 
 /** C = alpha A B + beta C. C in float64 (empty64): exact products, sums in float64. */
 export function gemm(alpha: number, A: Matrix, B: Matrix, beta: number, C: Matrix, o: OperationOptions = {}): void {
   const [a, b, d] = [A.descriptor(), B.descriptor(), C.descriptor()];
   const size = sizeOf(C, A.shape[1], 2 * C.shape[0] * C.shape[1] * A.shape[1]);
-  encode("gemm", [A, B, C], size, o, ({ native }) => (c, w) => native.tsr_gemm(c, alpha, a, b, beta, d, w));
+  encode("gemm", [A, B, C], size, o, (native, c, w) => native.tsr_gemm(c, alpha, a, b, beta, d, w));
 }
 
 /** C = alpha A Aᵀ + beta C on one triangle. */
 export function syrk(uplo: Uplo, alpha: number, A: Matrix, beta: number, C: Matrix, o: OperationOptions = {}): void {
   const [a, d] = [A.descriptor(), C.descriptor()];
   const size = sizeOf(C, A.shape[1], C.shape[0] * (C.shape[0] + 1) * A.shape[1]);
-  encode("syrk", [A, C], size, o, ({ native }) => (c, w) => native.tsr_syrk(c, uplos[uplo], alpha, a, beta, d, w));
+  encode("syrk", [A, C], size, o, (native, c, w) => native.tsr_syrk(c, uplos[uplo], alpha, a, beta, d, w));
 }
 
 /** B = alpha A⁻¹ B (left) or alpha B A⁻¹ (right), A triangular; uplo names the triangle as stored, before any
@@ -202,7 +203,7 @@ export function trsm(
   const [a, b] = [A.descriptor(), B.descriptor()];
   const flags = sides[side] | uplos[uplo] | (o.unit ? abi.TSR_UNIT : abi.TSR_NON_UNIT);
   const size = sizeOf(B, A.shape[0], B.shape[0] * B.shape[1] * A.shape[0]);
-  encode("trsm", [A, B], size, o, ({ native }) => (c, w) => native.tsr_trsm(c, flags, alpha, a, b, w));
+  encode("trsm", [A, B], size, o, (native, c, w) => native.tsr_trsm(c, flags, alpha, a, b, w));
 }
 
 /** A = L Lᵀ in place, lower triangle; the first bad pivot j (from 1) writes base + j to info, and later calls with it
@@ -214,7 +215,7 @@ export function potrf(A: Matrix, info: Matrix, base: number, o: OperationOptions
     [A],
     sizeOf(A, 0, A.shape[0] ** 3 / 3),
     o,
-    ({ native }) => (c, w) => native.tsr_potrf(c, a, i, base, w),
+    (native, c, w) => native.tsr_potrf(c, a, i, base, w),
   );
 }
 
@@ -224,13 +225,13 @@ export function getrf(A: Matrix, pivots: Matrix, info: Matrix, o: OperationOptio
   const [a, p, i] = [A.descriptor(), pivots.descriptor(), info.descriptor()];
   const [m, n] = A.shape, k = Math.min(m, n);
   const size = sizeOf(A, 0, 2 * m * n * k - (m + n) * k ** 2 + 2 * k ** 3 / 3);
-  encode("getrf", [A, pivots], size, o, ({ native }) => (c, w) => native.tsr_getrf(c, a, p, i, w));
+  encode("getrf", [A, pivots], size, o, (native, c, w) => native.tsr_getrf(c, a, p, i, w));
 }
 
 /** Exchanges the rows j and pivots[j] of A, from the first j on, or backward from the last. */
 export function laswp(A: Matrix, pivots: Matrix, direction: Direction, o: OperationOptions = {}): void {
   const [a, p, d] = [A.descriptor(), pivots.descriptor(), directions[direction]];
-  encode("laswp", [A, pivots], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_laswp(c, a, p, d, w));
+  encode("laswp", [A, pivots], sizeOf(A, 0, 0), o, (native, c, w) => native.tsr_laswp(c, a, p, d, w));
 }
 
 /** A panel of the tridiagonal reduction of a symmetric A, whose lower triangle is read and whose largest entry must lie
@@ -251,23 +252,23 @@ export function labrd(A: Matrix, L: Matrix, R: Matrix, T: Matrix, DE: Matrix, o:
 function panel(
   name: "tsr_latrd" | "tsr_labrd",
   ...[A, L, R, T, DE]: [Matrix, Matrix, Matrix, Matrix, Matrix]
-): (device: Device) => Call {
+): Encoder {
   const [a, l, r, t, d] = [A.descriptor(), L.descriptor(), R.descriptor(), T.descriptor(), DE.descriptor()];
-  return ({ native }) => (c, w) => native[name](c, a, l, r, t, d, w);
+  return (native, c, w) => native[name](c, a, l, r, t, d, w);
 }
 
 /** Eigenvalues of the tridiagonal matrix whose bands are DE (empty64, 2 x n) to its first row, ascending; Z = vectors
  * as columns, n x n, or 0x0 for the values alone. */
 export function stedc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
   const [de, z] = [DE.descriptor(), Z.descriptor()];
-  encode("stedc", [DE, Z], sizeOf(DE, 0, 0), o, ({ native }) => (c, w) => native.tsr_stedc(c, de, z, w));
+  encode("stedc", [DE, Z], sizeOf(DE, 0, 0), o, (native, c, w) => native.tsr_stedc(c, de, z, w));
 }
 
 /** Singular values of the upper bidiagonal matrix whose bands are DE to its first row, descending; Z = right vectors as
  * columns, n x n, or 0x0. The left ones are the Q of a QR factorisation of B Z. */
 export function bdsdc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
   const [de, z] = [DE.descriptor(), Z.descriptor()];
-  encode("bdsdc", [DE, Z], sizeOf(DE, 0, 0), o, ({ native }) => (c, w) => native.tsr_bdsdc(c, de, z, w));
+  encode("bdsdc", [DE, Z], sizeOf(DE, 0, 0), o, (native, c, w) => native.tsr_bdsdc(c, de, z, w));
 }
 
 /** Orthogonal J_t that make the symmetric blocks G_t diagonal; both lie one below the other, of order k <= 64. An
@@ -283,7 +284,7 @@ export function jacobi(
   o: OperationOptions = {},
 ): void {
   const [g, j, w, f] = [G.descriptor(), J.descriptor(), words.descriptor(), forms[form]];
-  const call = ({ native }: Device): Call => (c, p) => native.tsr_jacobi(c, f, g, j, w, tolerance, floor, p);
+  const call: Encoder = (native, c, p) => native.tsr_jacobi(c, f, g, j, w, tolerance, floor, p);
   encode("jacobi", [G, J], sizeOf(G, 0, 0), o, call);
 }
 
@@ -300,20 +301,20 @@ export function apply(
   const [a, p, b] = [A.descriptor(), pairs.descriptor(), B.descriptor()];
   const k = B.shape[1], lines = form === "rows" ? A.shape[1] : A.shape[0];
   const size = sizeOf(A, k, form === "principal" ? 0 : 2 * lines * k * B.shape[0]);
-  encode("apply", [A, B], size, o, ({ native }) => (c, w) => native.tsr_apply(c, forms[form], a, p, b, w));
+  encode("apply", [A, B], size, o, (native, c, w) => native.tsr_apply(c, forms[form], a, p, b, w));
 }
 
 /** S = the largest absolute value of each column; info = row, column (from 1) of the first NaN or Inf, or 0 0. */
 export function colstat(A: Matrix, S: Matrix, info: Matrix, o: OperationOptions = {}): void {
   const [a, s, i] = [A.descriptor(), S.descriptor(), info.descriptor()];
-  encode("colstat", [A, S], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_colstat(c, a, s, i, w));
+  encode("colstat", [A, S], sizeOf(A, 0, 0), o, (native, c, w) => native.tsr_colstat(c, a, s, i, w));
 }
 
 /** Columns of A times s_j, or by the power of two of s_j: normalize brings their largest entry into [1/2, 1), restore
  * undoes it. */
 export function scale(mode: Scaling, A: Matrix, S: Matrix, o: OperationOptions = {}): void {
   const [a, s] = [A.descriptor(), S.descriptor()];
-  encode("scale", [A, S], sizeOf(A, 0, 0), o, ({ native }) => (c, w) => native.tsr_scale(c, scalings[mode], a, s, w));
+  encode("scale", [A, S], sizeOf(A, 0, 0), o, (native, c, w) => native.tsr_scale(c, scalings[mode], a, s, w));
 }
 
 /** One certified panel of Gram-Schmidt: W becomes W T⁻¹. Columns that are not farther than floor from the span of those
@@ -329,14 +330,14 @@ export function orth(
 ): void {
   const [a, t, i] = [W.descriptor(), T.descriptor(), info.descriptor()];
   const size = sizeOf(W, 0, 2 * W.shape[0] * W.shape[1] ** 2);
-  encode("orth", [W, T], size, o, ({ native }) => (c, w) => native.tsr_orth(c, a, t, i, floor, seed, w));
+  encode("orth", [W, T], size, o, (native, c, w) => native.tsr_orth(c, a, t, i, floor, seed, w));
 }
 
 /** A = Q R with R_jj >= 0 for m >= n, by a vendor's LAPACK; Q is m x n. */
 export function geqrf(A: Matrix, Q: Matrix, R: Matrix, o: OperationOptions = {}): void {
   const [a, q, r] = [A.descriptor(), Q.descriptor(), R.descriptor()], [m, n] = A.shape;
   const size = sizeOf(A, 0, 4 * m * n ** 2 - 4 * n ** 3 / 3);
-  encode("geqrf", [A, Q, R], size, o, ({ native }) => (c, w) => native.tsr_geqrf(c, a, q, r, w));
+  encode("geqrf", [A, Q, R], size, o, (native, c, w) => native.tsr_geqrf(c, a, q, r, w));
 }
 
 /** A = U diag(S) Vt, values descending, by a vendor's LAPACK; S is 1 x min(m, n), info as LAPACK means it. */
@@ -344,21 +345,21 @@ export function gesdd(A: Matrix, U: Matrix, S: Matrix, Vt: Matrix, info: Matrix,
   const [a, u, s, v, i] = [A.descriptor(), U.descriptor(), S.descriptor(), Vt.descriptor(), info.descriptor()];
   const [m, n] = A.shape, p = Math.min(m, n);
   const size = sizeOf(A, 0, 4 * Math.max(m, n) * p ** 2 + 13 * p ** 3);
-  encode("gesdd", [A, U, S, Vt], size, o, ({ native }) => (c, w) => native.tsr_gesdd(c, a, u, s, v, i, w));
+  encode("gesdd", [A, U, S, Vt], size, o, (native, c, w) => native.tsr_gesdd(c, a, u, s, v, i, w));
 }
 
 /** A = V diag(W) V' from the lower triangle of A, values ascending, by a vendor's LAPACK; W is 1 x n. */
 export function syevd(A: Matrix, W: Matrix, V: Matrix, info: Matrix, o: OperationOptions = {}): void {
   const [a, w, v, i] = [A.descriptor(), W.descriptor(), V.descriptor(), info.descriptor()];
   const size = sizeOf(A, 0, 9 * A.shape[0] ** 3);
-  encode("syevd", [A, W, V], size, o, ({ native }) => (c, p) => native.tsr_syevd(c, a, w, v, i, p));
+  encode("syevd", [A, W, V], size, o, (native, c, p) => native.tsr_syevd(c, a, w, v, i, p));
 }
 
 /** R = B - A X, accumulated in float64. */
 export function resid(A: Matrix, X: Matrix, B: Matrix, R: Matrix, o: OperationOptions = {}): void {
   const [a, x, b, r] = [A.descriptor(), X.descriptor(), B.descriptor(), R.descriptor()];
   const size = sizeOf(R, A.shape[1], 2 * R.shape[0] * R.shape[1] * A.shape[1]);
-  encode("resid", [A, X, B, R], size, o, ({ native }) => (c, w) => native.tsr_resid(c, a, x, b, r, w));
+  encode("resid", [A, X, B, R], size, o, (native, c, w) => native.tsr_resid(c, a, x, b, r, w));
 }
 
 /** A = random numbers, a pure function of seed, row and column. */
@@ -370,6 +371,6 @@ export function rand(distribution: Distribution, seed: number, A: Matrix, o: Ope
     [A],
     sizeOf(A, 0, 0),
     o,
-    ({ native }) => (c, w) => native.tsr_rand(c, distributions[distribution], low, high, a, w),
+    (native, c, w) => native.tsr_rand(c, distributions[distribution], low, high, a, w),
   );
 }

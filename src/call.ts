@@ -52,6 +52,12 @@ export function progress(phase: string, done: number, total: number): Pause {
   return { phase, done, total, numbers: false };
 }
 
+/** Where the first matrix lies. */
+function deviceOf(operands: readonly unknown[]): Device | undefined {
+  for (const operand of operands) if (operand instanceof Matrix) return operand.device;
+  return undefined;
+}
+
 /** The operands of one public call: plain data copied in, matrices kept alive whatever their owner does meanwhile. */
 export class Call implements Disposable {
   readonly op: string;
@@ -64,8 +70,7 @@ export class Call implements Disposable {
     this.op = op;
     this.options = options;
     this.#async = async;
-    const first = operands.find((a): a is Matrix => a instanceof Matrix);
-    this.device = options.device ?? first?.device ?? defaultDevice();
+    this.device = options.device ?? deviceOf(operands) ?? defaultDevice();
     const { engine } = options;
     requireEngine(engine, op);
     if (engine === "blas" || engine === "mlx") attachEngine(op, this.device, engine);

@@ -243,7 +243,7 @@ export class Device implements Disposable, Host {
   submit(inline: boolean): number {
     const mode = inline ? abi.TSR_INLINE : abi.TSR_QUEUED;
     const pieces = this.#encoded;
-    this.#encoded = [];
+    if (!inline) this.#encoded = [];
     this.#unsubmitted = false;
     this.#microseconds = 0;
     this.#out[0] = 0;
@@ -254,6 +254,7 @@ export class Device implements Disposable, Host {
       if (inline) this.#reap(ticket);
       else this.#flight.push({ ticket, pieces });
     }
+    if (inline) pieces.length = 0;
     this.check(status);
     return ticket;
   }

@@ -2,7 +2,7 @@
 import { setImmediate, setTimeout } from "node:timers";
 import { type Algorithm, Call, type Pause, type RunOptions } from "./call.ts";
 import type { Device } from "./device.ts";
-import { settle } from "./trace.ts";
+import { settle, tracing } from "./trace.ts";
 
 /** Waiting costs no core: polls up to this long in place, then once a turn of the event loop, then by timers. */
 const SPIN_MS = 0.05;
@@ -46,6 +46,7 @@ export function flushSync(device: Device): void {
 
 /** Runs what was encoded on the calling thread. */
 function here(device: Device): void {
+  if (!tracing()) return void device.submit(true);
   const start = performance.now();
   device.submit(true);
   settle(device, performance.now() - start);
