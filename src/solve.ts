@@ -318,7 +318,9 @@ export function* solveTriangularJob(call: Call, t: MatrixLike, b: MatrixLike, o:
   const regular = unit || diagonal(T).every((x) => x !== 0 && Number.isFinite(x));
   if (tells && regular && !result.read().nonFinite) return X;
   using M = counted(T, lower ? "lower" : "upper");
-  if (unit) laset(lower ? "lower" : "upper", NaN, 1, M);
+  yield settled();
+  const m = M.host();
+  for (let i = 0; i < n && unit; i++) m[i * n + i] = 1;
   const finite = (yield* isFinite(M, "solveTriangular", "t", o.checkFinite)) &&
     (yield* isFinite(B, "solveTriangular", "b", o.checkFinite));
   if (finite) {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate } from "node:timers";
+import { empty64, flush, flushSync, gemm, stedc } from "../src/blas.ts";
 import * as la from "../src/index.ts";
 import { type Device, explain, explainSync, Matrix, open } from "../src/index.ts";
 import * as contracts from "./contracts.ts";
@@ -67,6 +68,52 @@ describe("the event loop", () => {
     await long;
     await la.matmul(small, small);
     assert.deepEqual(order, ["short, on another device", "long"]);
+  });
+});
+
+describe("work that is slight", () => {
+  const small = Matrix.random(16, 16, { device, seed: 1 }), out = Matrix.zeros(16, 16, { device });
+  const large = Matrix.random(sized(1500, 300), sized(1500, 300), { device, seed: 1 });
+  const product = Matrix.zeros(large.shape[0], large.shape[0], { device });
+
+  it("is what little was encoded, on a processor, with nothing on its way", async () => {
+    const here = device.kind === "cpu";
+    gemm(1, small, small, 0, out);
+    assert.equal(device.slight, here);
+    for (let i = 0; i < 1000; i++) gemm(1, small, small, 0, out);
+    assert.equal(device.slight, false, "much of it");
+    flushSync(device);
+    gemm(1, large, large, 0, product);
+    assert.equal(device.slight, false, "a large product");
+    const pending = flush(device); // the product starts
+    gemm(1, small, small, 0, out);
+    const behind = device.slight;
+    await pending;
+    assert.deepEqual([behind, device.slight], [false, here], "behind the product, and after it");
+    flushSync(device);
+    using bands = empty64(2, 3, device), vectors = Matrix.zeros(3, 3, { device });
+    bands.hostAs(Float64Array).set([1, 2, 3, 0, 0, 0]);
+    stedc(bands, vectors);
+    assert.equal(device.slight, false, "an operation whose time does not follow from its size");
+    flushSync(device);
+  });
+
+  it("does not keep the event loop from ticking, however much of it there is", async () => {
+    const end = performance.now() + 400;
+    const { ticks } = await beside((async () => {
+      while (performance.now() < end) await la.matmul(small, small);
+    })());
+    assert.ok(ticks >= 10, `${ticks} ticks`);
+  });
+
+  it("tells its progress and hears an abort", async () => {
+    const controller = new AbortController(), events: string[] = [];
+    const onProgress = ({ phase }: { phase: string }): void => {
+      events.push(phase);
+      controller.abort(new Error("enough"));
+    };
+    await assert.rejects(la.qr(small, { onProgress, signal: controller.signal }), /enough/);
+    assert.deepEqual(events, ["qr"]);
   });
 });
 

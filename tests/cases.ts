@@ -172,6 +172,7 @@ export const triangularSolves: readonly Case[] = [
     make("trsm", m, 1 + ((at * 13) % 40), m, { placed: at % 2 === 0 ? "whole" : "inside" })
   ),
   make("trsm", 257, 5, 257),
+  ...[1, 2, 3].flatMap((n) => [31, 130, 300].map((m) => make("trsm", m, n, m, { placed: "inside" }))),
   make("trsm", 96, 300, 96),
   make("trsm", 0, 4, 0),
   make("trsm", 4, 0, 4),

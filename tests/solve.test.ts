@@ -166,6 +166,39 @@ describe("solveTriangular", () => {
     });
   });
 
+  it("names the first NaN or Inf that counts, whatever becomes of it", () => {
+    for (const n of [3, 70]) {
+      for (
+        const [lower, trans, columns] of [[true, false, 2], [true, true, 1], [false, false, 0], [
+          false,
+          true,
+          5,
+        ]] as const
+      ) {
+        const { stored } = triangle(n, lower, 4), zeros = Matrix.zeros(n, columns);
+        const [low, high] = [n - 2, n - 1], [row, column] = lower ? [high, low] : [low, high];
+        for (const value of [NaN, Infinity, -Infinity]) {
+          for (const [i, j] of [[low, low], [high, high], [row, column]] as const) {
+            const t = { shape: stored.shape, data: stored.data.slice() };
+            t.data[i * n + j] = value;
+            const where = { name: "NonFiniteError", row: i, column: j };
+            assert.throws(
+              () => solveTriangularSync(t, zeros, { lower, trans }),
+              where,
+              `${value} at ${i}, ${j} of ${n}`,
+            );
+            if (i === j) solveTriangularSync(t, zeros, { lower, trans, unitDiagonal: true });
+          }
+        }
+        assert.throws(() => solveTriangularSync(stored, Matrix.from([Infinity], [1, 1]), { lower }), /rows/);
+      }
+    }
+    assert.throws(() => solveTriangularSync([[2]], [[-Infinity]]), { name: "NonFiniteError", row: 0, column: 0 });
+    assert.throws(() => solveTriangularSync([[1e-30]], [[1e30]]), { name: "OverflowError" });
+    const ones = solveTriangularSync([[Infinity]], [[1]], { checkFinite: false });
+    assert.equal(ones.at(0, 0), 0);
+  });
+
   it("gives SciPy's solutions", () => {
     const { t: rows, b, answers } = reference().triangular;
     const turned = rows.map((_, j) => rows.map((row) => row[j]!));
