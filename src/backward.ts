@@ -8,7 +8,7 @@
 //
 // a bound of the error that is at most c/√n above the truth: 6.2 at n = 32, 4.4 at 64, 2.3 at 256. Where this is not
 // within the contract, or the figure itself is asked for, the residual is measured in float64.
-import { geadd, gemm, resid } from "./blas.ts";
+import { geadd, gemm, laset, resid } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import type { Matrix } from "./matrix.ts";
 import { squaredColumns, u } from "./proof.ts";
@@ -21,10 +21,10 @@ const TINY = 2 ** -126;
 /** (1 + u)^c − 1 and the rounding of the norms, over c u. */
 const SECOND_ORDER = 1.001;
 
-/** A system, its solution, memory of the shape of both for the residual, and ‖A‖_F. */
+/** A system, its solution, memory for the residual, and ‖A‖_F. B absent: the identity. */
 export interface Solved {
   readonly A: Matrix;
-  readonly B: Matrix;
+  readonly B: Matrix | undefined;
   readonly X: Matrix;
   readonly R: Matrix;
   readonly norm: number;
@@ -35,25 +35,38 @@ export interface Solved {
 export function* backwardError({ A, B, X, R, norm }: Solved, exact: boolean): Algorithm<number> {
   const n = A.shape[0];
   if (!exact) {
-    geadd(1, B, 0, R);
+    start(B, R);
     gemm(-1, A, X, 1, R, { chain: CHAIN }); //   r̂ = b − A x
     yield settled();
     const c = SECOND_ORDER * (Math.min(n, CHAIN) + Math.ceil(Math.log2(Math.max(1, Math.ceil(n / CHAIN)))) + 2);
-    const most = worst(n, norm, [R, X, B], c * u, Math.sqrt(n) * n * TINY);
+    const most = worst(n, norm, { R, X, B }, c * u, Math.sqrt(n) * n * TINY);
     if (most <= BOUND) return most;
   }
-  resid(A, X, B, R);
+  start(B, R);
+  resid(A, X, R, R);
   yield settled();
-  return worst(n, norm, [R, X, B], 0, 0);
+  return worst(n, norm, { R, X, B }, 0, 0);
+}
+
+/** R = B. */
+function start(B: Matrix | undefined, R: Matrix): void {
+  if (B) geadd(1, B, 0, R);
+  else laset("full", 0, 1, R);
 }
 
 /** Of residuals known to relative · (‖A‖‖x‖ + ‖b‖) + absolute; NaN where a column has it. */
-function worst(n: number, norm: number, columns: readonly Matrix[], relative: number, absolute: number): number {
-  const [r, x, b] = columns.map(squaredColumns) as [Float64Array, Float64Array, Float64Array];
+function worst(
+  n: number,
+  norm: number,
+  { R, X, B }: Pick<Solved, "R" | "X" | "B">,
+  relative: number,
+  absolute: number,
+): number {
+  const [r, x, b] = [squaredColumns(R), squaredColumns(X), B && squaredColumns(B)];
   const unit = Math.sqrt(Math.max(1, n)) * u;
   let most = 0;
   for (let j = 0; j < r.length; j++) {
-    const scale = norm * Math.sqrt(x[j]!) + Math.sqrt(b[j]!);
+    const scale = norm * Math.sqrt(x[j]!) + (b ? Math.sqrt(b[j]!) : 1);
     const error = scale === 0 && r[j] === 0 ? 0 : Math.sqrt(r[j]!) + relative * scale + absolute;
     const figure = error === 0 ? 0 : error / (unit * scale);
     if (!(figure <= most)) most = figure;

@@ -144,6 +144,7 @@ function counted(A: Matrix, assume: Assume): Matrix {
 
 interface Answer {
   X: Matrix;
+  /** Of an inverse: NaN. */
   rcond: number;
   error: number;
   /** With refine. */
@@ -155,25 +156,24 @@ interface Answer {
 interface System {
   readonly A: Matrix;
   /** Absent: the identity. */
-  readonly B?: Matrix;
+  readonly B: Matrix | undefined;
   readonly size: Norms;
   /** Whether the figure of the error is asked for. */
   readonly exact: boolean;
 }
 
 /** X = A⁻¹ B with its measured backward error and the condition estimate. */
-function* solveFactored({ A, B: given, size, exact }: System, f: Factored): Algorithm<Answer> {
-  const n = A.shape[0];
-  using B = given?.share() ?? Matrix.eye(n, n, { device: A.device });
-  const k = B.shape[1];
+function* solveFactored({ A, B, size, exact }: System, f: Factored): Algorithm<Answer> {
+  const n = A.shape[0], k = B ? B.shape[1] : n;
   const X = Matrix.empty(n, k, A.device);
   using R = Matrix.empty(n, k, A.device);
-  if (!given && f.invert) f.invert(X);
+  if (!B && f.invert) f.invert(X);
   else {
-    geadd(1, B, 0, X);
+    if (B) geadd(1, B, 0, X);
+    else laset("full", 0, 1, X);
     f.solve(X);
   }
-  using V = beginEstimate(n, A, f);
+  using V = B && beginEstimate(n, A, f);
   const solved = { A, B, X, R, norm: size.frobenius };
   let error = yield* backwardError(solved, exact);
   if (!(error <= BOUND)) {
@@ -181,7 +181,7 @@ function* solveFactored({ A, B: given, size, exact }: System, f: Factored): Algo
     geadd(1, R, 1, X);
     error = yield* backwardError(solved, exact);
   }
-  return { X, error, rcond: yield* reciprocalCondition(size.one, V, f) };
+  return { X, error, rcond: V ? yield* reciprocalCondition(size.one, V, f) : NaN };
 }
 
 /** By the factors that suit A; a general matrix whose pivots grew too much is factored again by certified QR. */
@@ -332,7 +332,11 @@ export function* solveTriangularJob(call: Call, t: MatrixLike, b: MatrixLike, o:
 
 /** A⁻¹, each column to the contract of solve. Throws SingularError. */
 export function* inverse(A: Matrix, op: string, size?: Norms): Algorithm<Matrix> {
-  const { X, error } = yield* solveBest({ A, size: size ?? (yield* norms(A)), exact: false }, "general", op);
+  const { X, error } = yield* solveBest(
+    { A, B: undefined, size: size ?? (yield* norms(A)), exact: false },
+    "general",
+    op,
+  );
   if (!(error <= BOUND)) yield* requireInRange(X, op, "the inverse");
   return X;
 }
