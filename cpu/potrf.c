@@ -3,7 +3,7 @@
 #include "fast.h"
 #include "solve.h"
 
-enum { LEAF = 64 };
+enum { LEAF = 16 };
 
 typedef struct {
   tsr_run *run;
