@@ -1,10 +1,13 @@
 // Thick-restart randomised block Krylov iteration on AᵀA (Musco & Musco 2015; Wu & Simon 2000).
 import { empty64, geadd, gemm, tuned } from "./blas.ts";
-import { type Algorithm, numbers } from "./call.ts";
+import { type Algorithm, numbers, progress } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 import { gramSchmidt } from "./qr.ts";
 import { type Finish, type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
 import { type Eigen, symmetricEigen } from "./small.ts";
+
+/** A round is looked at where its error may be within this factor of the tolerance. */
+const MARGIN = 10;
 
 /** Grows the Krylov space of AᵀA by blocks until the k leading residuals are small; restarts keep the leading Ritz
  * vectors. */
@@ -17,6 +20,7 @@ export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T
   const wanted = Math.max(k, keep);
   using gram = empty64(basis, basis, A.device); // the lower triangle of BᵀB
   let [from, to, passes] = [0, block, 0];
+  let [looked, before, far] = [0, Infinity, false];
   yield* startBlock(Q.cols(0, block), plan);
   for (;;) {
     gemm(1, A, Q.cols(from, to), 0, B.cols(from, to), t); //              B₂ = A Q₂
@@ -29,16 +33,25 @@ export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T
       passes++;
       yield* gramSchmidt(Q.cols(0, to + next), to, R); //                 W = Q S + Q₃ R
     }
+    const last = next === 0 || passes + 2 > plan.maxPasses;
+    if (far && !last && to + next <= basis) {
+      far = false;
+      yield progress("svd", passes, plan.maxPasses);
+      [from, to] = [to, to + next];
+      continue;
+    }
     const pause = numbers("svd", passes, plan.maxPasses);
     const eigen = yield* symmetricEigen(gram.sub(0, to, 0, to), Math.min(to, wanted), pause);
     using _ = eigen.vectors;
     const errors = pairErrors(eigen, from, to, R, k);
     const result = { Q: Q.cols(0, to), B: B.cols(0, to), eigen, errors, passes };
-    const last = next === 0 || passes + 2 > plan.maxPasses;
-    if (last || worst(result, k) <= plan.tol) {
+    const error = worst(result, k);
+    if (last || error <= plan.tol) {
       const done = yield* finish(result, last);
       if (done || last) return done!;
     }
+    far = isFar(error, before, passes - looked, plan.tol);
+    [looked, before] = [passes, error];
     if (to + next > basis) {
       yield* restart(result, Q, B, keep, next, t);
       const leading = gram.hostAs(Float64Array).fill(0, 0, keep * basis);
@@ -47,6 +60,13 @@ export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T
     }
     [from, to] = [to, to + next];
   }
+}
+
+/** Whether the error is so large that the next round need not be looked at. In a round it falls by a factor that may
+ * square from one to the next; the one known is that since the last look, one round or two (four passes) ago. */
+function isFar(error: number, before: number, passes: number, tol: number): boolean {
+  const ratio = error / before;
+  return error * (passes > 2 ? ratio : ratio * ratio) > MARGIN * tol;
 }
 
 /** Errors of the k leading Ritz pairs without another product: AᵀB y − λ Q y lies along the next block alone, with the

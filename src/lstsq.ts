@@ -37,8 +37,8 @@ export interface LeastSquares<X> extends Proven {
 
 /** Problems of at most so many numbers run on the host in float64. */
 const HOST = 2 ** 16;
-/** Triangles of at most this order are taken apart in float64. */
-const SMALL = 128;
+/** Triangles of at most this order are taken apart in float64; that takes longer for larger ones. */
+const SMALL = 64;
 /** Corrections without and with refine. */
 const CORRECTIONS = { least: 2, most: 2 };
 const REFINE = { least: 1, most: 12 };
