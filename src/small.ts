@@ -82,19 +82,19 @@ function dot(x: Float64Array, y: Float64Array): number {
   return sum;
 }
 
-/** Makes x a unit vector; returns the length that it had. */
-function normalize(x: Float64Array): number {
+/** Makes x a unit vector; 0 stays 0. */
+function normalize(x: Float64Array): void {
   const size = Math.sqrt(dot(x, x));
   if (size > 0) { for (let i = 0; i < x.length; i++) x[i]! /= size; }
-  return size;
 }
 
-/** Row `to` loses what it has of the rows before it, which are orthonormal. Where that leaves next to nothing, or it
- * was next to nothing, the coordinate vector farthest from their span takes its place: the value is rounding alone, and
- * any direction serves. */
+/** Row `to` loses what it has of the rows before it, which are orthonormal. Where that leaves little of it, or it
+ * was 0, the coordinate vector farthest from their span takes its place: the value is rounding alone, and any direction
+ * serves. */
 function makeOrthogonal(n: number, to: number, rows: Float64Array): void {
   const x = rows.subarray(to * n, to * n + n);
-  if (normalize(x) > 2 ** -10 && project(n, to, rows, x) > 1 / 2) return;
+  normalize(x);
+  if (project(n, to, rows, x) > 1 / 2) return;
   const covered = new Float64Array(n);
   for (let r = 0; r < to; r++) for (let j = 0; j < n; j++) covered[j]! += rows[r * n + j]! ** 2;
   const farthest = covered.reduce((best, c, j) => (c < covered[best]! ? j : best), 0);
