@@ -26,7 +26,7 @@ typedef struct {
 typedef enum {
   TSR_OP_LASET, TSR_OP_GEADD, TSR_OP_GEMM, TSR_OP_SYRK, TSR_OP_TRSM, TSR_OP_POTRF,
   TSR_OP_GETRF, TSR_OP_LASWP, TSR_OP_LATRD, TSR_OP_LABRD, TSR_OP_STEDC, TSR_OP_BDSDC,
-  TSR_OP_JACOBI, TSR_OP_APPLY,
+  TSR_OP_SYEV, TSR_OP_JACOBI, TSR_OP_APPLY,
   TSR_OP_COLSTAT, TSR_OP_SCALE, TSR_OP_ORTH, TSR_OP_RESID, TSR_OP_RAND,
   TSR_OP_GEQRF, TSR_OP_GESDD, TSR_OP_SYEVD, TSR_OP_COUNT
 } tsr_op_id;
@@ -38,6 +38,7 @@ typedef enum {
  *   getrf   v A pivots info                              laswp   flags direction, v A pivots
  *   latrd   v A L R T DE                                 labrd   v A L R T DE
  *   stedc   v DE Z                                       bdsdc   v DE Z
+ *   syev    v G W Z
  *   jacobi  flags form, alpha tolerance, beta floor, v G J words
  *   apply   flags form, v A pairs B
  *   colstat v A S info        scale  flags mode, v A S       orth    alpha floor, seed, v W T info

@@ -22,6 +22,7 @@ static const tsr_rule rules[TSR_OP_COUNT] = {
   [TSR_OP_LABRD] = {"labrd", false, PANEL},
   [TSR_OP_STEDC] = {"stedc", false, {{"DE", F64, OUT | FIXED}, {"Z", F32, OUT | FIXED}}},
   [TSR_OP_BDSDC] = {"bdsdc", false, {{"DE", F64, OUT | FIXED}, {"Z", F32, OUT | FIXED}}},
+  [TSR_OP_SYEV] = {"syev", false, {{"G", F64, IN | FIXED}, {"W", F64, OUT | FIXED}, {"Z", F64, OUT | FIXED}}},
   [TSR_OP_JACOBI] = {"jacobi", false, {{"G", F32 | F64, IN | FIXED}, {"J", F32, OUT | FIXED},
                                        {"words", U32, OUT | FIXED}}},
   [TSR_OP_APPLY] = {"apply", false, {{"A", F32, OUT | FIXED}, {"pairs", U32, IN | FIXED},

@@ -155,6 +155,17 @@ int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uin
   return conquer(ctx, TSR_OP_BDSDC, DE, Z, options);
 }
 
+int32_t tsr_syev(uint32_t ctx, const uint32_t *G, const uint32_t *W, const uint32_t *Z, const uint32_t *options) {
+  tsr_encoding e;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_SYEV, 3, (const uint32_t *const[]){G, W, Z}, options);
+  if (status == TSR_OK) status = tsr_match(&e, 0, ROWS, 0, COLS);
+  if (status != TSR_OK) return status;
+  size_t n = e.op->v[0].rows, v = e.op->v[2].cols;
+  status = tsr_exactly(&e, 1, 1, n);
+  if (status == TSR_OK) status = tsr_exactly(&e, 2, n, v < n ? v : n);
+  return status == TSR_OK ? tsr_commit(&e, 3) : status;
+}
+
 /* Blocks of order k, one below the other, in operand i. */
 static int32_t check_blocks(tsr_encoding *e, int i, size_t *count) {
   const tsr_view *v = &e->op->v[i];

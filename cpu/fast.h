@@ -14,6 +14,7 @@ int32_t tsr_fast_latrd(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_labrd(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_stedc(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_bdsdc(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_syev(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_jacobi(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_apply(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_orth(tsr_run *run, const tsr_op *op);

@@ -61,6 +61,23 @@ typedef struct {
   ptrdiff_t step;
 } tsr_corner;
 
+/* A plane rotation: what it is applied to tells which way round. */
+typedef struct {
+  double c, s;
+} tsr_rotation;
+
+/* Rows first .. first + TSR_RANK2_ROWS of a symmetric matrix in float64, left of the diagonal block (`first` columns, a
+ * points at their beginning): A -= v w' + w v', and what these rows, and as columns their transpose, add to y = A x. */
+typedef struct {
+  size_t first;
+  double *a;
+  size_t lda;
+  const double *v, *w, *x;
+  double *y;
+} tsr_rank2;
+
+enum { TSR_STRIP = 8, TSR_RANK2_ROWS = 4 };
+
 typedef struct {
   size_t mr, nr, mr64, nr64;
   const tsr_tile_kernel *tile[2][2]; /* [A by rows][narrow], then by the number of rows */
@@ -77,6 +94,11 @@ typedef struct {
   void (*rows)(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
   void (*sweep)(const tsr_sweep *sweep);
   void (*turn)(size_t n, double *x, double *y, double c, double s); /* x, y = c x - s y, s x + c y */
+  /* Of a strip, rows of TSR_STRIP doubles one after the other: rows t and t+1 become c x + s y and c y - s x for t = 0,
+   * 1, ..., where the rotation of t is last[-t]; and n rows X become X - beta v (v'X). */
+  void (*turns)(size_t count, const tsr_rotation *last, double *strip);
+  void (*reflect)(size_t n, const double *v, double beta, double *strip);
+  void (*rank2)(const tsr_rank2 *step);
 } tsr_kernels;
 
 enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4, TSR_SWEEP_ROWS = 4 };
@@ -86,6 +108,13 @@ void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const 
 void tsr_rows_portable(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
 void tsr_sweep_portable(const tsr_sweep *s);
 void tsr_turn_portable(size_t n, double *x, double *y, double c, double s);
+#define TSR_STRIP_KERNELS(set)                                                             \
+  void tsr_strip_turns_##set(size_t count, const tsr_rotation *last, double *strip);       \
+  void tsr_strip_reflect_##set(size_t n, const double *v, double beta, double *strip);     \
+  void tsr_strip_rank2_##set(const tsr_rank2 *step);
+TSR_STRIP_KERNELS(portable)
+TSR_STRIP_KERNELS(avx2)
+TSR_STRIP_KERNELS(neon)
 extern const tsr_kernels tsr_kernels_portable, tsr_kernels_avx2, tsr_kernels_avx512, tsr_kernels_neon;
 const tsr_kernels *tsr_kernels_of(uint32_t isa);
 

@@ -40,5 +40,8 @@ const tsr_kernels tsr_kernels_avx2 = {
     .rows = tsr_rows_avx2,
     .sweep = tsr_sweep_avx2,
     .turn = tsr_turn_avx2,
+    .turns = tsr_strip_turns_avx2,
+    .reflect = tsr_strip_reflect_avx2,
+    .rank2 = tsr_strip_rank2_avx2,
 };
 #endif

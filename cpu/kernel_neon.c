@@ -80,5 +80,8 @@ const tsr_kernels tsr_kernels_neon = {
     .rows = tsr_rows_portable,
     .sweep = tsr_sweep_portable,
     .turn = tsr_turn_portable,
+    .turns = tsr_strip_turns_neon,
+    .reflect = tsr_strip_reflect_neon,
+    .rank2 = tsr_strip_rank2_neon,
 };
 #endif

@@ -175,4 +175,7 @@ const tsr_kernels tsr_kernels_portable = {
     .rows = tsr_rows_portable,
     .sweep = tsr_sweep_portable,
     .turn = tsr_turn_portable,
+    .turns = tsr_strip_turns_portable,
+    .reflect = tsr_strip_reflect_portable,
+    .rank2 = tsr_strip_rank2_portable,
 };

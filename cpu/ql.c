@@ -17,23 +17,35 @@ static size_t block_end(size_t n, const double *d, const double *e, size_t first
   return end;
 }
 
+typedef struct {
+  size_t n;
+  double *Z;
+} rows;
+
 /* Turns rows i and i+1 of Z. */
-static void rotate(size_t n, double *Z, size_t i, double c, double s) {
-  double *x = Z + i * n, *y = x + n;
-  for (size_t t = 0; t < n; t++) {
+static void rotate(void *context, size_t i, double c, double s) {
+  const rows *r = context;
+  double *x = r->Z + i * r->n, *y = x + r->n;
+  for (size_t t = 0; t < r->n; t++) {
     double below = y[t];
     y[t] = s * x[t] + c * below;
     x[t] = c * x[t] - s * below;
   }
 }
 
+/* sqrt(f^2 + g^2), where nothing overflows. */
+static inline double length(double f, double g) {
+  double squares = f * f + g * g;
+  return squares > 0x1p-900 ? sqrt(squares) : hypot(f, g);
+}
+
 /* One step on rows first..end with Wilkinson's shift: the bulge is chased up from the end. */
-static void step(size_t n, double *d, double *e, double *Z, size_t first, size_t end) {
+static void step(double *d, double *e, size_t first, size_t end, tsr_ql_turn turn, void *context) {
   double g = (d[first + 1] - d[first]) / (2 * e[first]), r = hypot(g, 1), s = 1, c = 1, p = 0;
   g = d[end] - d[first] + e[first] / (g + copysign(r, g));
   for (size_t i = end; i-- > first;) {
     double f = s * e[i], b = c * e[i];
-    r = hypot(f, g);
+    r = length(f, g);
     e[i + 1] = r;
     if (r == 0) { /* the matrix falls apart here */
       d[i + 1] -= p;
@@ -47,23 +59,28 @@ static void step(size_t n, double *d, double *e, double *Z, size_t first, size_t
     p = s * r;
     d[i + 1] = g + p;
     g = c * r - b;
-    if (Z != NULL) rotate(n, Z, i, c, s);
+    if (turn != NULL) turn(context, i, c, s);
   }
   d[first] -= p;
   e[first] = g;
   e[end] = 0;
 }
 
-bool tsr_ql(const tsr_run *run, size_t n, double *d, double *e, double *Z) {
+bool tsr_ql_turns(const tsr_run *run, size_t n, double *d, double *e, tsr_ql_turn turn, void *context) {
   size_t steps = STEPS * n;
   for (size_t first = 0; first < n; first++) {
     for (size_t end; (end = block_end(n, d, e, first)) > first; steps--) {
       if (steps == 0) return false;
       if (atomic_load_explicit(run->canceled, memory_order_relaxed) != 0) return true;
-      step(n, d, e, Z, first, end);
+      step(d, e, first, end, turn, context);
     }
   }
   return true;
+}
+
+bool tsr_ql(const tsr_run *run, size_t n, double *d, double *e, double *Z) {
+  rows r = {n, Z};
+  return tsr_ql_turns(run, n, d, e, Z == NULL ? NULL : rotate, &r);
 }
 
 size_t tsr_stedc_reference_workspace(size_t n, bool vectors) {

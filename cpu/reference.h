@@ -15,6 +15,7 @@ int32_t tsr_reference_latrd(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_labrd(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_stedc(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_bdsdc(tsr_run *run, const tsr_op *op);
+int32_t tsr_reference_syev(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_jacobi(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_apply(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_colstat(tsr_run *run, const tsr_op *op);

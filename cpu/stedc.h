@@ -33,6 +33,10 @@ void tsr_bidiagonal_times(tsr_run *run, size_t n, const double *d, const double 
  * cancelled. Elements of T are at most about 1. */
 bool tsr_ql(const tsr_run *run, size_t n, double *d, double *e, double *Z);
 
+/* The same, where each rotation of the rows i and i+1 is told in turn: x, y = c x - s y, s x + c y; NULL: to nobody. */
+typedef void (*tsr_ql_turn)(void *context, size_t i, double c, double s);
+bool tsr_ql_turns(const tsr_run *run, size_t n, double *d, double *e, tsr_ql_turn turn, void *context);
+
 /* The two solvers by implicit QL alone, vectors kept in float64 and rounded once: what specifies them. */
 size_t tsr_stedc_reference_workspace(size_t n, bool vectors);
 int32_t tsr_stedc_reference(tsr_run *run, size_t n, double *d, const double *e, float *Q, size_t ldq, void *workspace);

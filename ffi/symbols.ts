@@ -201,6 +201,9 @@ export const symbols = {
   tsr_stedc: { parameters: ["u32", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
   tsr_bdsdc: { parameters: ["u32", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_syev(uint32_t ctx, const uint32_t *G, const uint32_t *W, const uint32_t *Z, const uint32_t
+  // *options);
+  tsr_syev: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_jacobi(uint32_t ctx, uint32_t form, const uint32_t *G, const uint32_t *J, const uint32_t *words,
   // double tolerance, double floor, const uint32_t *options);
   tsr_jacobi: { parameters: ["u32", "u32", "buffer", "buffer", "buffer", "f64", "f64", "buffer"], result: "i32" },

@@ -244,6 +244,12 @@ TSR_API int32_t tsr_stedc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, c
 /* Singular values of the upper bidiagonal B with the bands DE to the first row of DE, descending, right to 2^-25 of
  * the largest; Z = right singular vectors as columns, or 0x0. The left ones are the Q of a QR factorisation of B Z. */
 TSR_API int32_t tsr_bdsdc(uint32_t ctx, const uint32_t *DE, const uint32_t *Z, const uint32_t *options);
+/* Eigenvalues of the symmetric G (f64, n x n; the lower triangle is read) to W (f64, 1 x n), descending, and the
+ * vectors of the v largest as columns of Z (f64, n x v, v from 0 to n). All in float64: residual and orthogonality are
+ * at most about n 2^-53, that times the largest eigenvalue. For orders up to about 1000. NaN or Inf in G makes all
+ * results NaN. */
+TSR_API int32_t tsr_syev(uint32_t ctx, const uint32_t *G, const uint32_t *W, const uint32_t *Z,
+                         const uint32_t *options);
 /* One round of block Jacobi is apply (the small blocks), jacobi (their rotations), apply (the rotations to the matrix).
  * Small blocks lie one below the other: `count` of order k <= 64 make a matrix of count*k x k.
  *

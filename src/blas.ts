@@ -164,6 +164,11 @@ export function empty64(m: number, n: number, device: Device): Matrix {
   return Matrix.empty(m, n, device, abi.TSR_F64);
 }
 
+/** The same where JavaScript writes the numbers, at once. */
+export function hosted64(m: number, n: number, device: Device): Matrix {
+  return Matrix.hosted(m, n, device, abi.TSR_F64);
+}
+
 /** A = off outside the diagonal, diag on it; with a triangle only there (diag NaN: the diagonal stays). */
 export function laset(uplo: Uplo | "full", off: number, diag: number, A: Matrix, o: OperationOptions = {}): void {
   const a = A.descriptor();
@@ -269,6 +274,14 @@ export function stedc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
 export function bdsdc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
   const [de, z] = [DE.descriptor(), Z.descriptor()];
   encode("bdsdc", [DE, Z], sizeOf(DE, 0, 0), o, (native, c, w) => native.tsr_bdsdc(c, de, z, w));
+}
+
+/** Eigenvalues of the symmetric G (empty64, n x n, the lower triangle) to W (empty64, 1 x n), descending; Z (empty64,
+ * n x v) = the vectors of the v largest as columns. All in float64; for orders up to about 1000. */
+export function syev(G: Matrix, W: Matrix, Z: Matrix, o: OperationOptions = {}): void {
+  const [g, w, z] = [G.descriptor(), W.descriptor(), Z.descriptor()];
+  const size = sizeOf(G, Z.shape[1], 4 * G.shape[0] ** 3 / 3);
+  encode("syev", [G, W, Z], size, o, ({ native }) => (c, p) => native.tsr_syev(c, g, w, z, p));
 }
 
 /** Orthogonal J_t that make the symmetric blocks G_t diagonal; both lie one below the other, of order k <= 64. An

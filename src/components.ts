@@ -1,6 +1,6 @@
 // Principal components: eigenvectors of the covariance, gathered in float64 block by block of rows, or singular
 // triplets of the centred matrix.
-import { empty64, geadd, gemm, scale, syrk } from "./blas.ts";
+import { empty64, geadd, gemm, hosted64, scale, syrk } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { eighJob } from "./eigh.ts";
@@ -9,7 +9,7 @@ import { fullSvdJob } from "./fullsvd.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { squaredColumns, sum } from "./proof.ts";
 import { fixSigns } from "./signs.ts";
-import { symmetricEigen } from "./small.ts";
+import { type Eigen, symmetricEigen } from "./small.ts";
 import { topJob } from "./svd.ts";
 
 export interface PcaOptions extends RunOptions {
@@ -49,8 +49,10 @@ export interface Gathered {
   readonly device: Matrix["device"];
 }
 
-/** Eigenproblems up to this order are solved on the host in float64. */
+/** Eigenproblems up to this order are solved in float64, and up to that one where few vectors are wanted: there eigh,
+ * which finds all, takes longer. */
 const SMALL = 256;
+const MEDIUM = 1024;
 /** Up to so many columns the covariance is the way. */
 const NARROW = 512;
 
@@ -209,33 +211,36 @@ export function* fromCovariance(call: Call, gathered: Gathered, o: PcaOptions, o
   for (let i = 0; i < n; i++) total += Math.max(0, c[i * n + i]!);
   if (Number.isNaN(total)) return lost(device, n, o);
   const most = Math.min(rows, n);
-  const { values, vectors }: Pairs = n <= SMALL ? symmetricEigen(n, c) : yield* eigenpairs(call, n, c);
+  const wanted = o.k ?? most;
+  const few = n <= SMALL || n <= MEDIUM && wanted <= n / 4;
+  const { values, vectors } = few ? yield* float64Pairs(device, n, c, wanted) : yield* eigenpairs(call, n, c);
+  using columns = vectors;
   const variances = values.map((x) => Math.max(0, x));
   const k = countOf(variances, most, total, o);
-  const components = Matrix.hosted(k, n, device);
-  components.host().set(vectors.subarray(0, k * n));
+  const components = Matrix.empty(k, n, device);
+  geadd(1, columns.cols(0, k).T, 0, components);
   return model(components, variances.slice(0, k), total, rows, { mean, scales }, o);
 }
 
-/** Eigenvalues, descending, with vectors as rows. */
-interface Pairs {
-  values: Float64Array;
-  vectors: Float32Array | Float64Array;
+function* float64Pairs(device: Matrix["device"], n: number, c: Float64Array, wanted: number): Algorithm<Eigen> {
+  using C = hosted64(n, n, device);
+  C.hostAs(Float64Array).set(c);
+  return yield* symmetricEigen(C, wanted);
 }
 
 /** Eigenpairs of a large covariance by eigh on its numbers scaled to about 1. */
-function* eigenpairs(call: Call, n: number, c: Float64Array): Algorithm<Pairs> {
+function* eigenpairs(call: Call, n: number, c: Float64Array): Algorithm<Eigen> {
   let size = 0;
   for (let i = 0; i < n; i++) size = Math.max(size, c[i * n + i]!);
   const unit = size || 1;
   using C = Matrix.hosted(n, n, call.device);
   C.host().set(c.map((x) => x / unit));
-  const { values, vectors: V } = yield* eighJob(call, C, {});
-  using columns = V;
-  const v = columns.readBlock(0, n, 0, n);
-  const vectors = new Float32Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) vectors[(n - 1 - i) * n + j] = v[j * n + i]!;
-  return { values: Float64Array.from(values, (x) => x * unit).reverse(), vectors };
+  const { values, vectors } = yield* eighJob(call, C, {});
+  using ascending = vectors;
+  const v = ascending.readBlock(0, n, 0, n), descending = Matrix.hosted(n, n, call.device);
+  const d = descending.host();
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) d[i * n + j] = v[i * n + n - 1 - j]!;
+  return { values: Float64Array.from(values, (x) => x * unit).reverse(), vectors: descending };
 }
 
 /** Turns the signs of components, k x n, where there are no scores to go by. */

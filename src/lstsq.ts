@@ -11,7 +11,8 @@ import { Matrix, type MatrixLike } from "./matrix.ts";
 import { beyond, columnExponents, isSingle, Pair, subtractProduct, wide } from "./pair.ts";
 import { type ProofOptions, prove, type Proven, relative, squaredColumns, u } from "./proof.ts";
 import { leastSquares64 } from "./lstsq64.ts";
-import { countAbove, exponentOf, triangleSvd, triangleValues64, unitColumns } from "./small64.ts";
+import { fromRows, smallSvd, smallValues } from "./small.ts";
+import { countAbove, exponentOf, unitColumns } from "./small64.ts";
 
 export interface LstsqOptions extends RunOptions, ProofOptions {
   /** Singular values at most rcond times the largest count as 0. Default: the rank is full where the columns, scaled to
@@ -36,7 +37,7 @@ export interface LeastSquares<X> extends Proven {
 
 /** Problems of at most so many numbers run on the host in float64. */
 const HOST = 2 ** 16;
-/** Triangles of at most this order are taken apart on the host. */
+/** Triangles of at most this order are taken apart in float64; that takes longer for larger ones. */
 const SMALL = 64;
 /** Corrections without and with refine. */
 const CORRECTIONS = { least: 2, most: 2 };
@@ -112,7 +113,7 @@ function* solution(p: Problem): Algorithm<LeastSquares<Matrix>> {
     const x = notANumber(n, k, A);
     return { x, ...(o.refine ? { x64 } : {}), rank: 0, residualNorm, cond: NaN, converged: false };
   }
-  const answer = m * n === 0 ? nothing(n, k) : m * n <= HOST ? onHost(p) : yield* onDevice(p);
+  const answer = m * n === 0 ? nothing(n, k) : m * n <= HOST ? yield* onHost(p) : yield* onDevice(p);
   const X = Matrix.hosted(n, k, A.device);
   X.host().set(answer.x);
   yield* requireInRange(X, "lstsq", "x");
@@ -136,11 +137,12 @@ function nothing(n: number, k: number): Answer {
   return { x: new Float64Array(n * k), rank: 0, s: new Float64Array(0), change: 0 };
 }
 
-function onHost({ A, B, a, b, single, options: o }: Problem): Answer {
+function* onHost({ A, B, a, b, single, options: o }: Problem): Algorithm<Answer> {
   const [[m, n], k] = [A.shape, B.shape[1]];
   const unit = Math.min(m, n) * (single ? 2 * u : Number.EPSILON);
   const corrections = o.refine ? REFINE.most : 0;
-  const { left, lengths, ...answer } = leastSquares64({ m, n, a: a!, k, b, rcond: o.rcond, unit, corrections });
+  const problem = { m, n, a: a!, k, b, rcond: o.rcond, unit, corrections };
+  const { left, lengths, ...answer } = yield* leastSquares64(problem, A.device);
   const known = { ...answer, lengths: Float32Array.from(lengths) };
   if (!left) return known;
   const L = Matrix.hosted(m, answer.rank, A.device);
@@ -167,7 +169,7 @@ function* onDevice(p: Problem): Algorithm<Answer> {
 
 /** Singular values of a triangle. */
 function* triangleValues(n: number, r: Float64Array, like: Matrix): Algorithm<Float64Array> {
-  if (n <= SMALL) return triangleValues64(n, r);
+  if (n <= SMALL) return yield* smallValues(n, r, like.device);
   const { T, back } = normalized(n, r, like);
   using scaled = T;
   return (yield* valuesOnly(scaled)).map((x) => x * back);
@@ -189,13 +191,8 @@ function* triangleVectors(n: number, r: Float64Array, like: Matrix): Algorithm<[
     const { U, V } = yield* decompose(scaled);
     return [U, V];
   }
-  const { u: left, v: right } = triangleSvd(n, r);
-  return [left, right].map((rows) => {
-    const M = Matrix.hosted(n, n, like.device);
-    const x = M.host();
-    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) x[j * n + i] = rows[i * n + j]!;
-    return M;
-  }) as [Matrix, Matrix];
+  const { u: left, v: right } = yield* smallSvd(n, r, like.device);
+  return [fromRows(left, n, n, like.device), fromRows(right, n, n, like.device)];
 }
 
 /** Full rank: the augmented system, right-hand sides scaled by powers of two. */

@@ -1,16 +1,8 @@
 // Small least-squares problems, on the host in float64.
-import type { SmallSvd } from "./small.ts";
-import {
-  applyQ64,
-  augmented64,
-  countAbove,
-  factor64,
-  type Factored64,
-  triangle64,
-  triangleSvd,
-  triangleValues64,
-  unitColumns,
-} from "./small64.ts";
+import type { Algorithm } from "./call.ts";
+import type { Matrix } from "./matrix.ts";
+import { type SmallSvd, smallSvd, smallValues } from "./small.ts";
+import { applyQ64, augmented64, countAbove, factor64, type Factored64, triangle64, unitColumns } from "./small64.ts";
 
 /** A is m x n, b is m x k, row-major. Singular values at most rcond times the largest count as 0; undefined: at most
  * unit times, and all count where the columns, scaled to unit length, are independent to that. */
@@ -53,16 +45,17 @@ interface Taken {
 const none = new Float64Array();
 
 /** x with the least ‖b − Ax‖, the shortest such. */
-export function leastSquares64({ m, n, a, k, b, rcond, unit, corrections }: Problem64): Answer64 {
+export function* leastSquares64(problem: Problem64, device: Matrix["device"]): Algorithm<Answer64> {
+  const { m, n, a, k, b, rcond, unit, corrections } = problem;
   const [rows, cols] = m >= n ? [m, n] : [n, m];
   const q = factor64(rows, cols, m >= n ? transposed(m, n, a) : a);
   const r = triangle64(q);
-  const s = triangleValues64(cols, r);
+  const s = yield* smallValues(cols, r, device);
   const above = countAbove(s, rcond ?? unit);
   const independent = above === cols || rcond === undefined && s[0]! > 0 &&
-      countAbove(triangleValues64(cols, unitColumns(cols, r)), unit) === cols;
+      countAbove(yield* smallValues(cols, unitColumns(cols, r), device), unit) === cols;
   const rank = independent ? cols : above;
-  const svd = independent ? { u: none, s, v: none } : triangleSvd(cols, r);
+  const svd = independent ? { u: none, s, v: none } : yield* smallSvd(cols, r, device);
   const taken: Taken = { m, n, q, svd, rank, corrections };
   const [x, lengths] = [new Float64Array(n * k), new Float64Array(k)];
   let change = 0;

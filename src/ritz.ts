@@ -4,13 +4,13 @@ import type { Algorithm } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 import { u } from "./proof.ts";
 import { gramSchmidt } from "./qr.ts";
-import type { SmallEigen } from "./small.ts";
+import type { Eigen } from "./small.ts";
 
 /** A subspace and what is known of its Ritz triplets: basis Q (n x c), B = A Q, eigenpairs of BᵀB. */
 export interface Ritz {
   Q: Matrix;
   B: Matrix;
-  eigen: SmallEigen;
+  eigen: Eigen;
   /** Row i: AᵀB y − λ Q y for the i-th of the k leading eigenvectors, in any orthonormal coordinates; undefined: not
    * known. */
   errors: Float64Array | undefined;
@@ -75,10 +75,8 @@ export function* startBlock(Q: Matrix, plan: Plan): Algorithm<void> {
 }
 
 /** The leading eigenvectors as columns, in float32. */
-export function ritzVectors(eigen: SmallEigen, k: number, like: Matrix): Matrix {
-  const c = eigen.values.length;
-  const Y = Matrix.hosted(c, k, like.device);
-  const y = Y.host();
-  for (let i = 0; i < k; i++) for (let j = 0; j < c; j++) y[j * k + i] = eigen.vectors[i * c + j]!;
+export function ritzVectors({ vectors }: Eigen, k: number): Matrix {
+  const Y = Matrix.empty(vectors.shape[0], k, vectors.device);
+  geadd(1, vectors.cols(0, k), 0, Y);
   return Y;
 }

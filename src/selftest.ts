@@ -32,6 +32,7 @@ export function trials(device: Device): Readonly<Record<string, Trial>> {
     geadd,
     scale,
     colstat,
+    syev,
     "jacobi principal": (d) => jacobi(d, "principal"),
     "jacobi gram": (d) => jacobi(d, "gram"),
     "apply small": applySmall,
@@ -276,6 +277,26 @@ function colstat(device: Device): Figures {
   return {
     "wrong maxima": d64.differing(s.read().x, dense(1, n, (_, j) => j === 31 ? Infinity : most(j)).x),
     "wrong place": d64.differing(info.hostAs(Uint32Array), [67, 32]),
+  };
+}
+
+/** All but one of the vectors; the upper triangle is not read. */
+function syev(device: Device): Figures {
+  const n = 70, wanted = n - 1, A = fixed(n, n, 19);
+  using G = blas.hosted64(n, n, device);
+  using W = blas.empty64(1, n, device);
+  using Z = blas.empty64(n, wanted, device);
+  G.hostAs(Float64Array).set(dense(n, n, (i, j) => j > i ? NaN : get(A, i, j)).x);
+  blas.syev(G, W, Z);
+  blas.flushSync(device);
+  const w = W.hostAs(Float64Array), V = { m: n, n: wanted, x: Z.hostAs(Float64Array) };
+  const S = dense(n, n, (i, j) => get(A, Math.max(i, j), Math.min(i, j)));
+  const error = d64.minus(times(S, V), dense(n, wanted, (i, j) => get(V, i, j) * w[j]!));
+  const apart = d64.minus(times(turn(V), V), dense(wanted, wanted, (i, j) => Number(i === j)));
+  return {
+    "GZ-ZW": { value: d64.length(error.x) / (2 ** -53 * w[0]!), bound: 4 * n },
+    "Z'Z-I": { value: d64.length(apart.x) / 2 ** -53, bound: 4 * n },
+    "wrong order": d64.count(w.filter((value, j) => j > 0 && !(w[j - 1]! >= value)).length),
   };
 }
 

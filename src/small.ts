@@ -1,254 +1,114 @@
-// Small dense problems on the host in float64: the Rayleigh-Ritz matrices of svd (a few hundred rows).
+// Small dense problems in float64: Rayleigh-Ritz matrices of svd, covariances, triangles (a few hundred rows).
+import { empty64, hosted64, syev } from "./blas.ts";
+import { type Algorithm, type Pause, settled } from "./call.ts";
+import type { Device } from "./device.ts";
+import { Matrix } from "./matrix.ts";
 
-/** Eigenpairs of a symmetric matrix, values descending; vectors[i*n + j] is entry j of the vector of value i. */
-export interface SmallEigen {
+/** Eigenpairs of a symmetric matrix: all values, descending, and as columns in float64 the vectors of the first. */
+export interface Eigen {
   values: Float64Array;
-  vectors: Float64Array;
+  vectors: Matrix;
 }
 
-/** Singular triplets; u[i*n + j] and v[i*n + j] are entry j of the vectors of value i. */
+/** Singular triplets, values descending; u[i*n + j] and v[i*n + j] are entry j of the vectors of value i. */
 export interface SmallSvd {
   u: Float64Array;
   s: Float64Array;
   v: Float64Array;
 }
 
-/** √(a² + b²) from operations that every engine rounds alike (Math.hypot is not one), so that runtimes agree in every
- * bit. */
-function hypot(a: number, b: number): number {
-  const [x, y] = [Math.abs(a), Math.abs(b)];
-  const max = x > y ? x : y;
-  const ratio = (x > y ? y : x) / max;
-  return max === 0 ? 0 : max * Math.sqrt(1 + ratio * ratio);
+/** Eigenvalues of the symmetric matrix with this lower triangle (float64), and so many vectors. */
+export function* symmetricEigen(G: Matrix, wanted: number, pause: Pause = settled()): Algorithm<Eigen> {
+  const n = G.shape[0];
+  using W = empty64(1, n, G.device);
+  const vectors = empty64(n, wanted, G.device);
+  syev(G, W, vectors);
+  yield pause;
+  return { values: W.hostAs(Float64Array).slice(), vectors };
 }
 
-/** Euclidean length without overflow. */
-function length(x: Float64Array): number {
-  const max = x.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-  return max === 0 ? 0 : max * Math.sqrt(x.reduce((s, v) => s + (v / max) * (v / max), 0));
+/** [0 Rᵀ; R 0], whose eigenvalues are ± the singular values of R and whose vectors are [v; ± u] / √2 (Jordan; Lanczos):
+ * small values keep the error of the largest, where those of RᵀR would lose half of the digits. */
+function* augmented(n: number, r: ArrayLike<number>, wanted: number, device: Device): Algorithm<Eigen> {
+  using J = hosted64(2 * n, 2 * n, device);
+  const numbers = J.hostAs(Float64Array).fill(0);
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) numbers[(n + i) * 2 * n + j] = r[i * n + j]!;
+  const { values, vectors } = yield* symmetricEigen(J, wanted);
+  return { values: values.subarray(0, n).map((x) => Math.max(0, x)), vectors };
 }
 
-/** QL steps allowed for one eigenvalue; two or three are usual. */
-const MAX_STEPS = 60;
-const MAX_SWEEPS = 30;
-
-/** All eigenpairs of the symmetric n x n matrix whose lower triangle is given, by Householder reduction to tridiagonal
- * form and QL with implicit Wilkinson shifts (Golub & Van Loan §8.3). About 9n³ operations. */
-export function symmetricEigen(n: number, matrix: Float64Array): SmallEigen {
-  const a = matrix.slice(0, n * n);
-  const { d, e, q } = tridiagonalize(n, a);
-  implicitQL(n, d, e, q);
-  const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => d[j]! - d[i]!);
-  const vectors = new Float64Array(n * n);
-  order.forEach((from, to) => vectors.set(q.subarray(from * n, from * n + n), to * n));
-  return { values: Float64Array.from(order, (i) => d[i]!), vectors };
+/** Singular values of a square matrix, row-major, descending. */
+export function* smallValues(n: number, r: ArrayLike<number>, device: Device): Algorithm<Float64Array> {
+  const { values, vectors } = yield* augmented(n, r, 0, device);
+  vectors[Symbol.dispose]();
+  return values;
 }
 
-/** A = Qᵀ T Q with rows of q orthonormal, T tridiagonal: diagonal d, subdiagonal e[0..n-2]. Destroys a. */
-function tridiagonalize(n: number, a: Float64Array): { d: Float64Array; e: Float64Array; q: Float64Array } {
-  const d = new Float64Array(n);
-  const e = new Float64Array(n);
-  const betas = new Float64Array(n);
-  const p = new Float64Array(n);
-  for (let k = 0; k < n - 1; k++) {
-    // The reflector I - beta v vᵀ takes column k below the diagonal to a multiple of its first entry; v is kept in that
-    // column.
-    let max = 0;
-    for (let i = k + 1; i < n; i++) max = Math.max(max, Math.abs(a[i * n + k]!));
-    let sum = 0;
-    if (max > 0) { for (let i = k + 1; i < n; i++) sum += (a[i * n + k]! / max) * (a[i * n + k]! / max); }
-    const head = a[(k + 1) * n + k]!;
-    const norm = max * Math.sqrt(sum);
-    if (norm === 0 || sum === (head / max) * (head / max)) {
-      e[k] = head;
-      continue;
-    }
-    const alpha = head > 0 ? -norm : norm;
-    const v0 = head - alpha;
-    e[k] = alpha;
-    betas[k] = -v0 / alpha;
-    for (let i = k + 2; i < n; i++) a[i * n + k]! /= v0;
-    a[(k + 1) * n + k] = 1;
-    rankTwoUpdate(n, k, a, betas[k]!, p);
-  }
-  for (let i = 0; i < n; i++) d[i] = a[i * n + i]!;
-  return { d, e, q: accumulate(n, a, betas) };
-}
+/** Below this part of the largest value, the vectors of a value and of its negative mix so far that their halves must
+ * be made orthogonal again. */
+const MIXED = 2 ** -20;
 
-/** A22 -= v wᵀ + w vᵀ on the lower triangle, v in column k of a, w = p - (beta/2)(pᵀv) v, p = beta A22 v. */
-function rankTwoUpdate(n: number, k: number, a: Float64Array, beta: number, p: Float64Array): void {
-  p.fill(0, k + 1);
-  for (let i = k + 1; i < n; i++) {
-    const vi = a[i * n + k]!;
-    let sum = a[i * n + i]! * vi;
-    for (let j = k + 1; j < i; j++) {
-      const aij = a[i * n + j]!;
-      sum += aij * a[j * n + k]!;
-      p[j]! += aij * vi;
-    }
-    p[i]! += sum;
-  }
-  let pv = 0;
-  for (let i = k + 1; i < n; i++) pv += (p[i]! *= beta) * a[i * n + k]!;
-  for (let i = k + 1; i < n; i++) p[i]! -= 0.5 * beta * pv * a[i * n + k]!;
-  for (let i = k + 1; i < n; i++) {
-    const vi = a[i * n + k]!;
-    const wi = p[i]!;
-    for (let j = k + 1; j <= i; j++) a[i * n + j]! -= vi * p[j]! + wi * a[j * n + k]!;
-  }
-}
-
-/** The product of the reflectors, as rows of the eigenbasis: last reflector first. */
-function accumulate(n: number, a: Float64Array, betas: Float64Array): Float64Array {
-  const q = new Float64Array(n * n);
-  const dots = new Float64Array(n);
-  for (let i = 0; i < n; i++) q[i * n + i] = 1;
-  for (let k = n - 2; k >= 0; k--) {
-    const beta = betas[k]!;
-    if (beta === 0) continue;
-    for (let i = k + 1; i < n; i++) {
-      let sum = 0;
-      for (let j = k + 1; j < n; j++) sum += q[i * n + j]! * a[j * n + k]!;
-      dots[i] = beta * sum;
-    }
-    for (let i = k + 1; i < n; i++) {
-      const t = dots[i]!;
-      for (let j = k + 1; j < n; j++) q[i * n + j]! -= t * a[j * n + k]!;
-    }
-  }
-  return q;
-}
-
-/** Diagonalises the tridiagonal matrix (d, e); rotations act on the rows of q. */
-function implicitQL(n: number, d: Float64Array, e: Float64Array, q: Float64Array): void {
-  let norm = 0;
-  for (let i = 0; i < n; i++) norm = Math.max(norm, Math.abs(d[i]!), Math.abs(e[i]!));
-  for (let l = 0; l < n; l++) {
-    for (let step = 0;; step++) {
-      let m = l;
-      while (m < n - 1 && !negligible(e[m]!, d[m]!, d[m + 1]!, norm)) m++;
-      if (m === l) break;
-      if (step === MAX_STEPS) {
-        throw new Error(`symmetricEigen: no convergence after ${MAX_STEPS} steps at value ${l} of ${n}`);
-      }
-      chase(n, l, m, d, e, q);
-    }
-  }
-}
-
-/** Small beside its neighbours, or beside the rounding of the whole matrix (values far below that are noise). */
-function negligible(e: number, above: number, below: number, norm: number): boolean {
-  return Math.abs(e) <= Number.EPSILON * Math.max(Math.abs(above) + Math.abs(below), norm / 16);
-}
-
-/** One implicit QL step on rows l..m. */
-function chase(n: number, l: number, m: number, d: Float64Array, e: Float64Array, q: Float64Array): void {
-  const half = (d[l + 1]! - d[l]!) / (2 * e[l]!);
-  const r = hypot(half, 1);
-  let g = d[m]! - d[l]! + e[l]! / (half + (half >= 0 ? r : -r));
-  let s = 1;
-  let c = 1;
-  let p = 0;
-  for (let i = m - 1; i >= l; i--) {
-    const f = s * e[i]!;
-    const b = c * e[i]!;
-    const h = hypot(f, g);
-    e[i + 1] = h;
-    if (h === 0) {
-      d[i + 1]! -= p;
-      e[m] = 0;
-      return;
-    }
-    s = f / h;
-    c = g / h;
-    g = d[i + 1]! - p;
-    const t = (d[i]! - g) * s + 2 * c * b;
-    p = s * t;
-    d[i + 1] = g + p;
-    g = c * t - b;
-    rotate(q, i * n, (i + 1) * n, n, c, s);
-  }
-  d[l]! -= p;
-  e[l] = g;
-  e[m] = 0;
-}
-
-/** Rows x, y of q become c x - s y, s x + c y. */
-function rotate(q: Float64Array, x: number, y: number, n: number, c: number, s: number): void {
-  for (let j = 0; j < n; j++) {
-    const a = q[x + j]!;
-    const b = q[y + j]!;
-    q[x + j] = c * a - s * b;
-    q[y + j] = s * a + c * b;
-  }
-}
-
-/** All singular triplets of an n x n matrix by one-sided Jacobi (Hestenes), values descending. */
-export function smallSvd(n: number, matrix: ArrayLike<number>): SmallSvd {
-  // Columns of the matrix as rows of w, rotated until orthogonal; v gathers the rotations.
-  const w = new Float64Array(n * n);
-  const v = new Float64Array(n * n);
+/** Singular triplets of a square matrix, row-major. */
+export function* smallSvd(n: number, r: ArrayLike<number>, device: Device): Algorithm<SmallSvd> {
+  const { values: s, vectors } = yield* augmented(n, r, n, device);
+  using Z = vectors;
+  const z = Z.hostAs(Float64Array);
+  const [u, v] = [new Float64Array(n * n), new Float64Array(n * n)];
   for (let i = 0; i < n; i++) {
-    v[i * n + i] = 1;
-    for (let j = 0; j < n; j++) w[j * n + i] = matrix[i * n + j]!;
+    for (let j = 0; j < n; j++) {
+      v[i * n + j] = z[j * n + i]!;
+      u[i * n + j] = z[(n + j) * n + i]!;
+    }
+    const mixed = s[i]! <= MIXED * s[0]!;
+    for (const rows of [u, v]) {
+      if (mixed) makeOrthogonal(n, i, rows);
+      normalize(rows.subarray(i * n, i * n + n));
+    }
   }
-  const size = Number.EPSILON * length(w); // columns shorter than this are rounding, and never become orthogonal
-  for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) if (!jacobiSweep(n, w, v, size * size)) break;
-  const norms = Float64Array.from({ length: n }, (_, i) => length(w.subarray(i * n, i * n + n)));
-  const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => norms[j]! - norms[i]!);
-  const out: SmallSvd = { u: new Float64Array(n * n), s: new Float64Array(n), v: new Float64Array(n * n) };
-  const noise = n * Number.EPSILON * (norms[order[0]!] ?? 0);
-  order.forEach((from, to) => {
-    const s = norms[from]!;
-    out.s[to] = s;
-    out.v.set(v.subarray(from * n, from * n + n), to * n);
-    // A column that rounding alone made has no direction of its own.
-    if (s <= noise) completeRow(n, to, out.u);
-    else for (let j = 0; j < n; j++) out.u[to * n + j] = w[from * n + j]! / s;
-  });
-  return out;
+  return { u, s, v };
 }
 
-/** Row `to` becomes a unit vector orthogonal to the rows before it: what is left, twice projected, of the coordinate
- * vector that is farthest from their span. */
-function completeRow(n: number, to: number, u: Float64Array): void {
+/** Rows of vectors, n numbers each, as k columns of a float32 matrix. */
+export function fromRows(vectors: Float64Array, k: number, n: number, device: Device): Matrix {
+  const M = Matrix.hosted(n, k, device);
+  const m = M.host();
+  for (let i = 0; i < k; i++) for (let j = 0; j < n; j++) m[j * k + i] = vectors[i * n + j]!;
+  return M;
+}
+
+function dot(x: Float64Array, y: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
+  return sum;
+}
+
+/** Makes x a unit vector; 0 stays 0. */
+function normalize(x: Float64Array): void {
+  const size = Math.sqrt(dot(x, x));
+  if (size > 0) { for (let i = 0; i < x.length; i++) x[i]! /= size; }
+}
+
+/** Row `to` loses what it has of the rows before it, which are orthonormal. Where that leaves little of it, or it
+ * was 0, the coordinate vector farthest from their span takes its place: the value is rounding alone, and any direction
+ * serves. */
+function makeOrthogonal(n: number, to: number, rows: Float64Array): void {
+  const x = rows.subarray(to * n, to * n + n);
+  normalize(x);
+  if (project(n, to, rows, x) > 1 / 2) return;
   const covered = new Float64Array(n);
-  for (let r = 0; r < to; r++) for (let j = 0; j < n; j++) covered[j]! += u[r * n + j]! * u[r * n + j]!;
-  const farthest = covered.reduce((best, x, j) => (x < covered[best]! ? j : best), 0);
-  const x = new Float64Array(n);
-  x[farthest] = 1;
+  for (let r = 0; r < to; r++) for (let j = 0; j < n; j++) covered[j]! += rows[r * n + j]! ** 2;
+  const farthest = covered.reduce((best, c, j) => (c < covered[best]! ? j : best), 0);
+  x.fill(0)[farthest] = 1;
+  project(n, to, rows, x);
+}
+
+/** Projects x twice; returns the length left of it. */
+function project(n: number, to: number, rows: Float64Array, x: Float64Array): number {
   for (let pass = 0; pass < 2; pass++) {
     for (let r = 0; r < to; r++) {
-      let dot = 0;
-      for (let j = 0; j < n; j++) dot += u[r * n + j]! * x[j]!;
-      for (let j = 0; j < n; j++) x[j]! -= dot * u[r * n + j]!;
+      const row = rows.subarray(r * n, r * n + n), t = dot(row, x);
+      for (let j = 0; j < n; j++) x[j]! -= t * row[j]!;
     }
   }
-  const size = length(x);
-  u.set(x.map((y) => y / size), to * n);
-}
-
-/** Whether anything was rotated. */
-function jacobiSweep(n: number, w: Float64Array, v: Float64Array, noise: number): boolean {
-  let rotated = false;
-  for (let i = 0; i < n - 1; i++) {
-    for (let j = i + 1; j < n; j++) {
-      let [aii, ajj, aij] = [0, 0, 0];
-      for (let k = 0; k < n; k++) {
-        const x = w[i * n + k]!;
-        const y = w[j * n + k]!;
-        aii += x * x;
-        ajj += y * y;
-        aij += x * y;
-      }
-      if (Math.abs(aij) <= 1e-15 * Math.sqrt(aii * ajj) || Math.min(aii, ajj) <= noise) continue;
-      rotated = true;
-      const zeta = (ajj - aii) / (2 * aij);
-      const t = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + hypot(1, zeta));
-      const c = 1 / hypot(1, t);
-      rotate(w, i * n, j * n, n, c, c * t);
-      rotate(v, i * n, j * n, n, c, c * t);
-    }
-  }
-  return rotated;
+  return Math.sqrt(dot(x, x));
 }

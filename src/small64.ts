@@ -1,6 +1,5 @@
 // Small least-squares problems on the host in float64: Householder QR, corrections by the augmented system with
 // residuals in twice the precision (Björck 1967; Ogita, Rump & Oishi 2005).
-import { type SmallSvd, smallSvd } from "./small.ts";
 
 /** M = Q R, m >= n. Columns lie one after the other; those of `packed` hold R above the diagonal and the reflectors
  * I - beta v vᵀ from it on. */
@@ -28,9 +27,32 @@ export function factor64(m: number, n: number, columns: Float64Array): Factored6
     const { alpha, beta } = house(x);
     f.diagonal[j] = alpha;
     f.beta[j] = beta;
-    for (let k = j + 1; k < n; k++) reflect(x, beta, f.packed.subarray(k * m + j, k * m + m));
+    reflectColumns(f, j);
   }
   return f;
+}
+
+/** Applies the reflector in column j to those behind it, two at a time: each number of it is read once for both. */
+function reflectColumns({ m, n, packed, beta }: Factored64, j: number): void {
+  const b = beta[j]!;
+  for (let k = j + 1; k < n; k += 2) {
+    const x = k * m;
+    const y = k + 1 < n ? x + m : x; //   the last one alone, twice over: it is then written twice alike
+    let [s, t] = [0, 0];
+    for (let i = j; i < m; i++) {
+      const v = packed[j * m + i]!;
+      s += v * packed[x + i]!;
+      t += v * packed[y + i]!;
+    }
+    s *= b;
+    t *= b;
+    for (let i = j; i < m; i++) {
+      const v = packed[j * m + i]!;
+      const last = packed[y + i]! - t * v;
+      packed[x + i]! -= s * v;
+      packed[y + i] = last;
+    }
+  }
 }
 
 /** Turns x into v of the reflector I - beta v vᵀ that takes x to alpha times the first unit vector. */
@@ -87,63 +109,6 @@ export function triangle64({ m, n, packed, diagonal }: Factored64): Float64Array
     r[j * n + j] = diagonal[j]!;
   }
   return r;
-}
-
-/** Singular triplets of an upper triangular matrix; rows of a triangle are nearer to orthogonal than its columns. */
-export function triangleSvd(n: number, r: ArrayLike<number>): SmallSvd {
-  const turned = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) for (let j = i; j < n; j++) turned[j * n + i] = r[i * n + j]!;
-  const { u, s, v } = smallSvd(n, turned);
-  return { u: v, s, v: u };
-}
-
-/** Singular values of an upper triangular matrix, row-major, descending: bidiagonal form, then bisection. */
-export function triangleValues64(n: number, r: Float64Array): Float64Array {
-  const bands = bidiagonal(n, r.slice());
-  const top = 2 * bands.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-  return Float64Array.from({ length: n }, (_, i) => {
-    let [low, high] = [0, top];
-    for (let step = 0; step < 60 && high - low > Number.EPSILON * low; step++) {
-      const middle = (low + high) / 2;
-      if (countAbovePoint(bands, middle) > i) low = middle;
-      else high = middle;
-    }
-    return low;
-  });
-}
-
-/** Diagonal and superdiagonal, taking turns, of a bidiagonal matrix with the singular values of r (destroyed). */
-function bidiagonal(n: number, r: Float64Array): Float64Array {
-  const bands = new Float64Array(Math.max(0, 2 * n - 1));
-  const v = new Float64Array(n);
-  const w = new Float64Array(n);
-  for (let k = 0; k < n; k++) {
-    for (let i = k; i < n; i++) v[i] = r[i * n + k]!;
-    const left = house(v.subarray(k));
-    bands[2 * k] = left.alpha;
-    w.fill(0);
-    for (let i = k; i < n; i++) for (let j = k + 1; j < n; j++) w[j]! += v[i]! * r[i * n + j]!;
-    for (let i = k; i < n; i++) for (let j = k + 1; j < n; j++) r[i * n + j]! -= left.beta * v[i]! * w[j]!;
-    if (k + 1 === n) break;
-    const row = v.subarray(k + 1);
-    row.set(r.subarray(k * n + k + 1, k * n + n));
-    const right = house(row);
-    bands[2 * k + 1] = right.alpha;
-    for (let i = k + 1; i < n; i++) reflect(row, right.beta, r.subarray(i * n + k + 1, i * n + n));
-  }
-  return bands;
-}
-
-/** How many singular values of the bidiagonal matrix are above x: positive pivots of [0 Bᵀ; B 0] − x I, reordered. */
-function countAbovePoint(bands: Float64Array, x: number): number {
-  let count = 0;
-  let pivot = -x;
-  for (let i = 0; i < bands.length; i++) {
-    if (pivot === 0) pivot = -Number.MIN_VALUE;
-    pivot = -x - bands[i]! * bands[i]! / pivot;
-    if (pivot > 0) count++;
-  }
-  return count;
 }
 
 const double = new Float64Array(1);

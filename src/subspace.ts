@@ -4,7 +4,7 @@ import { type Algorithm, numbers, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 import { gramSchmidt } from "./qr.ts";
 import { type Finish, type Plan, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
-import { type SmallEigen, symmetricEigen } from "./small.ts";
+import { type Eigen, symmetricEigen } from "./small.ts";
 
 /** V = orth(Aᵀ(A V)) until the k leading Ritz residuals are small. */
 export function* subspace<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T>): Algorithm<T> {
@@ -20,8 +20,8 @@ export function* subspace<T>(A: Matrix, plan: Plan, space: Space, finish: Finish
     gemm(1, A, V, 0, B, t); //          B = A V
     gemm(1, B.T, B, 0, G); //           G = Bᵀ B = Y Λ Yᵀ
     gemm(1, A.T, B, 0, Z, t); //        Z = Aᵀ B
-    yield numbers("svd", passes, plan.maxPasses);
-    const eigen = symmetricEigen(l, G.hostAs(Float64Array));
+    const eigen = yield* symmetricEigen(G, plan.k, numbers("svd", passes, plan.maxPasses));
+    using _ = eigen.vectors;
     const errors = l === n ? new Float64Array(plan.k) : yield* pairErrors(V, Z, eigen, plan.k, t);
     const result = { Q: V, B, eigen, errors, passes };
     const last = l === n || passes + 2 > plan.maxPasses;
@@ -38,12 +38,12 @@ export function* subspace<T>(A: Matrix, plan: Plan, space: Space, finish: Finish
 function* pairErrors(
   V: Matrix,
   Z: Matrix,
-  eigen: SmallEigen,
+  eigen: Eigen,
   k: number,
   t: { chain: number },
 ): Algorithm<Float64Array> {
   const [n, l] = V.shape;
-  using Y = ritzVectors(eigen, k, V);
+  using Y = ritzVectors(eigen, k);
   using S = Matrix.diag(eigen.values.subarray(0, k), { device: V.device });
   using W = Matrix.empty(l, k, V.device);
   using E = Matrix.empty(k, n, V.device);

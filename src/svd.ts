@@ -118,8 +118,9 @@ function planFor(A: Matrix, o: TopOptions, method: "krylov" | "subspace"): Plan 
     return { ...plan, block, basis: block };
   }
   // A block narrower than a cluster of values can miss some of it, so it has at least k columns unless the answer may
-  // be rough.
-  const block = Math.min(n, k <= 64 ? Math.max(k, Math.min(64, Math.max(k + extra, 8))) : tol >= 1e-3 ? 64 : k);
+  // be rough, and there are passes enough for several blocks.
+  const narrow = tol >= 1e-3 && maxPasses >= 2 * Math.ceil(k / 64);
+  const block = Math.min(n, k <= 64 ? Math.max(k, Math.min(64, Math.max(k + extra, 8))) : narrow ? 64 : k);
   const basis = Math.max(tuned("svd.basis", A) * block, 6 * k);
   return { ...plan, block, basis: basis > n / 2 ? n : basis }; // a basis that large may as well fill the space
 }

@@ -5,7 +5,7 @@ import { Matrix } from "./matrix.ts";
 import { polish } from "./polish.ts";
 import { certifiedQr } from "./qr.ts";
 import { residualsOf, type Ritz, ritzVectors } from "./ritz.ts";
-import { smallSvd } from "./small.ts";
+import { fromRows, smallSvd } from "./small.ts";
 
 /** Left vectors, values, right vectors, and the residuals where they are known. */
 export interface Triplets {
@@ -23,32 +23,26 @@ const STEEP = 2 ** -10;
 export function* extract(ritz: Ritz, k: number): Algorithm<Triplets> {
   const { Q, B, eigen } = ritz;
   const t = { chain: tuned("svd.chain", B) };
-  using Y = ritzVectors(eigen, k, Q);
+  using Y = ritzVectors(eigen, k);
   using X = Matrix.empty(B.shape[0], k, B.device);
   gemm(1, B, Y, 0, X, t); //                      X = B Y
   const qr = yield* certifiedQr(X, k, "svd"); //        X = U₀ T
   yield settled();
   using U0 = qr.Q;
   using T = qr.R;
-  const { u: left, s, v: right } = smallSvd(k, T.readBlock(0, k, 0, k)); // T = Ũ Σ Ṽᵀ
-  using P = fromColumns(left, k, k, Q);
+  const { u: left, s, v: right } = yield* smallSvd(k, T.readBlock(0, k, 0, k), Q.device); // T = Ũ Σ Ṽᵀ
+  using P = fromRows(left, k, k, Q.device);
+  using R = fromRows(right, k, k, Q.device);
   const c = eigen.values.length;
-  using W = fromColumns(rotated(eigen.vectors.subarray(0, k * c), right, k), k, c, Q);
+  using W = Matrix.empty(c, k, Q.device);
+  gemm(1, Y, R, 0, W, t); //                      W = Y Ṽ
   const L = Matrix.empty(B.shape[0], k, B.device);
   gemm(1, U0, P, 0, L, t); //                     U = U₀ Ũ
   using V0 = Matrix.empty(Q.shape[0], k, Q.device);
-  gemm(1, Q, W, 0, V0, t); //                     V₀ = Q Y Ṽ
+  gemm(1, Q, W, 0, V0, t); //                     V₀ = Q W
   const V = polish(V0);
   const known = c < Q.shape[0] && s[k - 1]! > STEEP * s[0]! ? ritz.errors : undefined;
   return { L, s, V, residuals: known && residualsOf(rotated(known, right, k), s) };
-}
-
-/** Rows of vectors (length n each) as columns of a float32 matrix. */
-function fromColumns(vectors: Float64Array, k: number, n: number, like: Matrix): Matrix {
-  const M = Matrix.hosted(n, k, like.device);
-  const m = M.host();
-  for (let i = 0; i < k; i++) for (let j = 0; j < n; j++) m[j * k + i] = vectors[i * n + j]!;
-  return M;
 }
 
 /** Row i of the result: the sum over j of rotation[i][j] times row j. */

@@ -55,6 +55,7 @@ export type Tiled =
   | "labrd"
   | "stedc"
   | "bdsdc"
+  | "syev"
   | "jacobi"
   | "apply"
   | "orth"
@@ -105,6 +106,7 @@ export const keys: Readonly<Record<Key, Domain>> = {
   "labrd": ["tile", "tile of bidiagonal panels"],
   "stedc": ["tile", "tile of tridiagonal eigenproblems"],
   "bdsdc": ["tile", "tile of bidiagonal singular value problems"],
+  "syev": ["tile", "tile of small symmetric eigenproblems in float64"],
   "jacobi": ["tile", "tile of small symmetric eigenproblems"],
   "apply": ["tile", "tile of updates by small blocks"],
   "orth": ["tile", "tile of orthonormalised panels"],

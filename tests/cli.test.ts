@@ -80,7 +80,7 @@ test("cli: info tells what is in use, and its self-test passes", async () => {
 const operations = [
   ...["gemm reference", "gemm integers", "gemm float64", "syrk", "trsm", "potrf", "getrf", "laswp", "orth"],
   ...["eigh (latrd)", "svd (labrd)", "resid", "rand uniform", "rand normal", "laset", "geadd", "scale", "colstat"],
-  ...["jacobi principal", "jacobi gram", "apply small", "apply update"],
+  ...["syev", "jacobi principal", "jacobi gram", "apply small", "apply update"],
 ];
 
 test("cli: info --self-test prints a report that shows as it is in Markdown, and names no folder", async () => {
@@ -157,6 +157,7 @@ const plants: Readonly<Record<string, Plant>> = {
   "colstat": (n) => ({
     tsr_colstat: (c, A, S, info, o) => n.tsr_colstat(c, A, S, info, o) || n.tsr_laset(c, abi.TSR_FULL, 1, 1, info, o),
   }),
+  "syev": (n) => ({ tsr_syev: (c, G, W, Z, o) => n.tsr_syev(c, G, W, Z, o) || n.tsr_laset(c, 0, 0, 1, Z, o) }),
   "jacobi gram": (n) => ({
     tsr_jacobi: (c, form, G, J, words, ...rest) => n.tsr_jacobi(c, form, G, J, words, 0.01, 1, rest[2]),
   }),

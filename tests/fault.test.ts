@@ -133,6 +133,7 @@ test("after close every function knows the context no more", () => {
     n.tsr_labrd(c, A.view, A.view, A.view, A.view, A.view, o),
     n.tsr_stedc(c, A.view, A.view, o),
     n.tsr_bdsdc(c, A.view, A.view, o),
+    n.tsr_syev(c, A.view, A.view, A.view, o),
     n.tsr_jacobi(c, 0, A.view, A.view, A.view, 0, 0, o),
     n.tsr_apply(c, 0, A.view, A.view, A.view, o),
     n.tsr_colstat(c, A.view, A.view, A.view, o),

@@ -1,89 +1,72 @@
-// The host's small problems, against their definitions and closed forms.
+// Singular values and triplets of small square matrices in float64, against their definitions.
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { smallSvd, symmetricEigen } from "../src/small.ts";
+import { test } from "node:test";
+import { Matrix } from "../src/index.ts";
+import { runSync } from "../src/run.ts";
+import { type SmallSvd, smallSvd, smallValues } from "../src/small.ts";
+import { every } from "./helpers.ts";
+import { fill, normal, orthonormal } from "./matrices.ts";
+import { type Dense, dense, eye, gram, map, matmul64, minus, normF, singularValues64, transpose } from "./metrics.ts";
 
-/** Entries from a fixed linear congruential sequence, in [-1/2, 1/2). */
-function entries(count: number): Float64Array {
-  let state = 1;
-  return Float64Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32 - 0.5;
+interface Case {
+  name: string;
+  a: Dense;
+}
+
+/** Left and right factors around these values. */
+function valued(name: string, n: number, s: (i: number) => number): Case {
+  const left = orthonormal(n, n, 1), right = transpose(orthonormal(n, n, 2));
+  return { name, a: matmul64(map(left, (x, _, j) => x * s(j)), right) };
+}
+
+const cases: readonly Case[] = [
+  ...[1, 2, 3, 7, 33].map((n) => ({ name: `random of ${n}`, a: normal(n, n, n) })),
+  { name: "zero", a: dense(6, 6) },
+  { name: "all 0.1", a: fill(7, 7, () => 0.1) },
+  { name: "identity", a: fill(9, 9, (i, j) => Number(i === j)) },
+  { name: "nilpotent", a: fill(8, 8, (i, j) => Number(j === i + 1)) },
+  { name: "a triangle with equal rows", a: map(normal(20, 20, 5), (x, i, j) => j < i ? 0 : i < 2 ? j : x) },
+  { name: "graded columns", a: map(normal(12, 12, 6), (x, _, j) => x * 10 ** -j) },
+  { name: "huge", a: map(normal(10, 10, 7), (x) => x * 1e300) },
+  { name: "tiny", a: map(normal(10, 10, 8), (x) => x * 1e-305) },
+  valued("values to 1e-15", 32, (i) => 10 ** (-15 * i / 31)),
+  valued("half rank", 30, (i) => i < 15 ? 1 : 0),
+  valued("noise below the first value", 25, (i) => i === 0 ? 1 : 1e-17),
+  valued("pairs", 24, (i) => 1 + Math.floor(i / 2)),
+];
+
+const unit = 2 ** -53;
+const bound = (n: number): number => 8 * (n + 4);
+
+function judge({ a }: Case, { u, s, v }: SmallSvd): void {
+  const n = a.n, truth = singularValues64(a), size = truth[0]! || 1, [U, V] = [u, v].map((x) => dense(n, n, x));
+  const rest = minus(map(a, (x) => x / size), matmul64(map(transpose(U!), (x, _, j) => x * s[j]! / size), V!));
+  assert.ok(normF(rest) <= bound(n) * unit, `A - USV': ${normF(rest) / unit}`);
+  // Vectors of values near 0 were made orthogonal; those above hold as far as a value is from its negative.
+  for (const [name, rows] of [["U", U!], ["V", V!]] as const) {
+    const error = normF(minus(gram(transpose(rows)), eye(n)));
+    assert.ok(error <= bound(n) * unit * 2 ** 20, `${name}: ${error}`);
+  }
+  s.forEach((x, i) => {
+    assert.ok(x >= 0 && (i === 0 || s[i - 1]! >= x), "descending");
+    assert.ok(Math.abs(x - truth[i]!) <= bound(n) * unit * size, `value ${i}: ${x}, not ${truth[i]}`);
   });
 }
 
-function symmetric(n: number): Float64Array {
-  const a = entries(n * n);
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) a[j * n + i] = a[i * n + j]!;
-  return a;
-}
+using none = Matrix.zeros(1, 1);
+const device = none.device;
 
-const dot = (x: Float64Array, y: Float64Array): number => x.reduce((s, v, i) => s + v * y[i]!, 0);
-const row = (a: Float64Array, n: number, i: number): Float64Array => a.subarray(i * n, i * n + n);
-
-function orthogonality(a: Float64Array, n: number): number {
-  let worst = 0;
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) worst = Math.max(worst, Math.abs(dot(row(a, n, i), row(a, n, j)) - (i === j ? 1 : 0)));
-  }
-  return worst;
-}
-
-describe("symmetricEigen", () => {
-  const cases: [string, number, Float64Array][] = [
-    ...[1, 2, 3, 17, 96].map((n): [string, number, Float64Array] => [`random of order ${n}`, n, symmetric(n)]),
-    ["zero", 5, new Float64Array(25)],
-    ["all ones", 6, new Float64Array(36).fill(1)],
-    ["graded by 1e-12", 4, Float64Array.from({ length: 16 }, (_, i) => 10 ** (-3 * (Math.floor(i / 4) + i % 4)))],
-    ["huge entries", 3, symmetric(3).map((x) => x * 1e150)],
-  ];
-  for (const [name, n, a] of cases) {
-    test(`${name}: A v = λ v, orthonormal, descending`, () => {
-      const { values, vectors } = symmetricEigen(n, a);
-      const size = Math.max(...a.map(Math.abs)) * n || 1;
-      for (let i = 0; i < n; i++) {
-        const v = row(vectors, n, i);
-        for (let j = 0; j < n; j++) {
-          const error = Math.abs(dot(row(a, n, j), v) - values[i]! * v[j]!);
-          assert.ok(error <= 1e-14 * n * size, `residual ${error} of pair ${i}`);
-        }
-        assert.ok(i === 0 || values[i - 1]! >= values[i]!, "descending");
-      }
-      assert.ok(orthogonality(vectors, n) <= 1e-14 * n);
-    });
-  }
-
-  test("the second difference has its known values 2 - 2 cos(πj/(n+1))", () => {
-    const n = 40;
-    const a = new Float64Array(n * n);
-    for (let i = 0; i < n; i++) {
-      a[i * n + i] = 2;
-      if (i > 0) a[i * n + i - 1] = a[(i - 1) * n + i] = -1;
-    }
-    symmetricEigen(n, a).values.forEach((value, i) => {
-      assert.ok(Math.abs(value - (2 - 2 * Math.cos(Math.PI * (n - i) / (n + 1)))) <= 1e-14 * n);
-    });
-  });
+test("smallSvd gives triplets with orthonormal vectors, also where values are 0 or nearly", async () => {
+  await every(
+    cases,
+    ({ name }) => name,
+    (c) => judge(c, runSync("small", [], {}, () => smallSvd(c.a.n, c.a.x, device))),
+  );
 });
 
-describe("smallSvd", () => {
-  test("A v = σ u with orthonormal factors, also for singular and graded matrices", () => {
-    const singular = entries(49);
-    singular.copyWithin(7, 0, 7);
-    const graded = entries(49).map((x, i) => x * 10 ** -(i % 7));
-    for (const a of [entries(49), singular, graded, new Float64Array(49), new Float64Array(49).fill(0.1)]) {
-      const n = 7;
-      const { u, s, v } = smallSvd(n, a);
-      const size = Math.max(...a.map(Math.abs)) * n || 1;
-      for (let i = 0; i < n; i++) {
-        for (let j = 0; j < n; j++) {
-          const error = Math.abs(dot(row(a, n, j), row(v, n, i)) - s[i]! * u[i * n + j]!);
-          assert.ok(error <= 1e-14 * size, `residual ${error}`);
-        }
-        assert.ok(i === 0 || s[i - 1]! >= s[i]!);
-      }
-      assert.ok(orthogonality(u, n) <= 1e-13, "u");
-      assert.ok(orthogonality(v, n) <= 1e-13, "v");
-    }
+test("smallValues gives the same values", async () => {
+  await every(cases, ({ name }) => name, ({ a }) => {
+    const values = runSync("small", [], {}, () => smallValues(a.n, a.x, device));
+    assert.deepEqual(values, runSync("small", [], {}, () => smallSvd(a.n, a.x, device)).s);
   });
 });
