@@ -27,7 +27,7 @@ typedef struct {
   const float *b;
   size_t ldb;
   float *c;
-  size_t ldc;
+  size_t ldc, cut; /* cut: columns at the right that C does not have, fewer than half a tile */
   double alpha, beta;
   const char *ahead; /* memory soon needed, and how far to go on in it after every second step */
   size_t stride;

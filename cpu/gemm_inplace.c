@@ -17,77 +17,86 @@ typedef struct {
   const tsr_kernels *kernels;
   tsr_blocks blocks;
   size_t panels, panel, chunk_rows; /* panels of B, floats from one to the next; rows of A in a chunk */
-  float *b;                         /* packed as [block of K][panel]; NULL: B stays in place */
+  size_t packed;                    /* first panel of B that is packed; those before it stay in place */
+  float *b;                         /* packed as [block of K][panel] */
   double *sums;                     /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
 } inplace;
 
 static void pack_block(void *context, size_t block, uint32_t worker) {
   inplace *p = context;
-  size_t t0 = block * p->blocks.size;
+  size_t t0 = block * p->blocks.size, first = p->packed * p->kernels->nr;
   (void)worker;
   tsr_pack pack = {.w = p->kernels->nr,
                    .panel = p->panel,
-                   .width = p->g->n,
+                   .width = p->g->n - first,
                    .k = tsr_min(p->blocks.size, p->g->k - t0),
-                   .from = tsr_operand_at(&p->g->b, t0, 0),
+                   .from = tsr_operand_at(&p->g->b, t0, first),
                    .ld = p->g->b.ld,
                    .transpose = p->g->b.trans};
-  p->kernels->pack(&pack, p->b + block * p->panels * p->panel);
+  p->kernels->pack(&pack, p->b + block * (p->panels - p->packed) * p->panel);
 }
 
-/* Rows [i, i + rows) of C, one panel wide, one block of K. */
-static void tile(const inplace *p, size_t i, size_t rows, size_t panel, size_t t0, double *sum, const char *ahead,
-                 size_t stride) {
+/* Some rows of A cut into tiles; the first `taller` of those have a row more than the others. */
+typedef struct {
+  size_t first, end, tiles, rows, taller;
+} strip;
+
+static strip strip_of(size_t first, size_t end, size_t mr) {
+  size_t tiles = tsr_parts(end - first, mr);
+  return (strip){first, end, tiles, (end - first) / tiles, (end - first) % tiles};
+}
+
+/* The tiles of a strip in one panel of B, for one block of K. */
+static const char *multiply_panel(const inplace *p, const strip *s, size_t panel, size_t t0, double *sum,
+                                  const char *ahead, size_t stride) {
   const tsr_product *g = p->g;
-  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col),
-         steps = tsr_min(p->blocks.size, g->k - t0);
-  size_t narrow = cols <= nr / 2 && sum == NULL;
-  bool whole = cols == (narrow ? nr / 2 : nr);
-  double beta = t0 == 0 ? g->beta : 1;
+  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col), narrow = cols <= nr / 2 && !sum;
+  bool in_place = panel < p->packed;
   float buffer[TSR_TILE_SIZE_MAX];
-  tsr_tile t = {.k = steps,
+  tsr_tile t = {.k = tsr_min(p->blocks.size, g->k - t0),
                 .chain = p->blocks.chain,
-                .a = tsr_operand_at(&g->a, i, t0),
+                .a = tsr_operand_at(&g->a, s->first, t0),
                 .lda = g->a.ld,
-                .c = buffer,
-                .ldc = nr,
-                .alpha = 1,
-                .beta = 0,
+                .b = in_place ? tsr_operand_at(&g->b, t0, col)
+                              : p->b + (t0 / p->blocks.size * (p->panels - p->packed) + panel - p->packed) * p->panel,
+                .ldb = in_place ? g->b.ld : nr,
+                .c = sum ? buffer : (float *)g->c.p + s->first * g->c.row + col,
+                .ldc = sum ? nr : g->c.row,
+                .cut = sum ? 0 : (narrow ? nr / 2 : nr) - cols,
+                .alpha = sum ? 1 : g->alpha,
+                .beta = sum ? 0 : t0 == 0 ? g->beta : 1,
                 .ahead = ahead,
                 .stride = stride};
-  t.b = p->b != NULL ? p->b + (t0 / p->blocks.size * p->panels + panel) * p->panel : tsr_operand_at(&g->b, t0, col);
-  t.ldb = p->b != NULL ? nr : g->b.ld;
-  if (whole && sum == NULL) {
-    t.c = (float *)g->c.p + i * g->c.row + col;
-    t.ldc = g->c.row;
-    t.alpha = g->alpha;
-    t.beta = beta;
+  const tsr_tile_kernel *tile = p->kernels->tile[!g->a.trans][narrow];
+  size_t i = s->first, down = g->a.trans ? 1 : g->a.ld;
+  for (size_t q = 0; q < s->tiles; q++) {
+    size_t rows = s->rows + (q < s->taller);
+    tile[rows](&t);
+    if (sum) {
+      p->kernels->fold(rows * nr, buffer, sum, t0 > 0);
+      if (t0 + t.k == g->k) tsr_merge(g, g->beta, i, col, rows, cols, sum, nr);
+      sum += p->panels * p->kernels->mr * nr;
+    } else {
+      t.c += rows * g->c.row;
+    }
+    t.a += rows * down;
+    t.ahead += t.k / 2 * stride;
+    i += rows;
   }
-  p->kernels->tile[!g->a.trans][narrow][rows](&t);
-  if (sum != NULL) {
-    p->kernels->fold(rows * nr, buffer, sum, t0 > 0);
-    if (t0 + steps == g->k) tsr_merge(g, g->beta, i, col, rows, cols, sum, nr);
-  } else if (!whole) {
-    tsr_merge32(g, beta, i, col, rows, cols, buffer, nr);
-  }
+  return t.ahead;
 }
 
-/* Rows [first, end) of C: all blocks of K, all panels. While they are computed the rows behind them are fetched,
- * where they lie close. */
-static void strip(const inplace *p, size_t first, size_t end, double *sums) {
+/* All blocks of K, all panels. While they are computed the rows behind them are fetched, where they lie close. */
+static void multiply_strip(const inplace *p, size_t first, size_t end, double *sums) {
   const tsr_product *g = p->g;
-  size_t mr = p->kernels->mr, tiles = tsr_parts(end - first, mr);
+  strip s = strip_of(first, end, p->kernels->mr);
   bool dense = !g->a.trans && g->a.ld <= g->k + 16 && end < g->m;
   const char *ahead = (const char *)tsr_operand_at(&g->a, dense ? end : first, 0);
   size_t stride = dense ? tsr_max(1, 48 / p->panels) : 0;
   for (size_t t0 = 0; t0 < g->k; t0 += p->blocks.size) {
     for (size_t panel = 0; panel < p->panels; panel++) {
-      for (size_t q = 0; q < tiles; q++) {
-        size_t i = first + (end - first) * q / tiles, e = first + (end - first) * (q + 1) / tiles;
-        double *sum = sums == NULL ? NULL : sums + (q * p->panels + panel) * mr * p->kernels->nr;
-        tile(p, i, e - i, panel, t0, sum, ahead, stride);
-        ahead += tsr_min(p->blocks.size, g->k - t0) / 2 * stride;
-      }
+      double *sum = sums == NULL ? NULL : sums + panel * p->kernels->mr * p->kernels->nr;
+      ahead = multiply_panel(p, &s, panel, t0, sum, ahead, stride);
     }
   }
 }
@@ -97,15 +106,18 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   size_t rows = STRIP_TILES * p->kernels->mr, first = chunk * p->chunk_rows,
          end = tsr_min(p->g->m, first + p->chunk_rows);
   double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
-  for (size_t i = first; i < end && !tsr_stopped(p->run); i += rows) strip(p, i, tsr_min(end, i + rows), sums);
+  for (size_t i = first; i < end && !tsr_stopped(p->run); i += rows)
+    multiply_strip(p, i, tsr_min(end, i + rows), sums);
 }
 
-/* B can stay when it consists of whole panels along memory, half a one being whole where C takes the sums. A row of B
- * apart by a multiple of 512 bytes shares few cache sets with the others, so longer ones are packed. */
-static bool pack_needed(const inplace *p) {
+/* A panel can stay when it is whole along memory, half a one being whole where C takes the sums. A row of B apart by
+ * a multiple of 512 bytes shares few cache sets with the others, so longer ones are packed. */
+static size_t first_packed(const inplace *p) {
   const tsr_product *g = p->g;
-  if (g->b.trans || p->blocks.wide || g->n % (p->kernels->nr / 2) != 0) return true;
-  return g->m > PACK_ROWS && (g->k > PACK_K || (g->k > PACK_K / 3 && g->b.ld % 128 == 0));
+  size_t rest = g->n % p->kernels->nr;
+  bool whole = rest == 0 || (rest == p->kernels->nr / 2 && !p->blocks.wide);
+  if (g->b.trans || (g->m > PACK_ROWS && (g->k > PACK_K || (g->k > PACK_K / 3 && g->b.ld % 128 == 0)))) return 0;
+  return whole ? p->panels : p->panels - 1;
 }
 
 int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
@@ -113,9 +125,10 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   size_t strip_rows = STRIP_TILES * p.kernels->mr, nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
   p.panels = tsr_parts(g->n, nr);
   p.panel = tsr_min(p.blocks.size, g->k) * nr + TSR_PACK_SLACK;
-  bool pack = pack_needed(&p), small = (double)g->m * (double)g->n * (double)g->k <= INLINE_WORK;
+  p.packed = first_packed(&p);
+  bool pack = p.packed < p.panels, small = (double)g->m * (double)g->n * (double)g->k <= INLINE_WORK;
   size_t sums = p.blocks.wide ? threads * strip_rows * p.panels * nr : 0;
-  size_t floats = pack ? p.blocks.count * p.panels * p.panel : 0;
+  size_t floats = p.blocks.count * (p.panels - p.packed) * p.panel;
   if (sums + floats > 0) {
     double *memory = tsr_scratch(run, sums * sizeof(double) + floats * sizeof(float));
     if (memory == NULL) return TSR_E_MEMORY;

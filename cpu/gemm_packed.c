@@ -44,40 +44,52 @@ static void pack_b(void *context, size_t chunk, uint32_t worker) {
   p->kernels->pack(&pack, p->b + (block * p->panels + first) * p->panel_b);
 }
 
-/* One tile, one block of K: straight into C where it is whole, else by way of a buffer. */
-static void tile(const packed *p, const float *a, const float *b, size_t t0, size_t i, size_t rows, size_t panel) {
+/* The way of a tile's sums into C where that is not the tile itself: into float64 sums first, or over the diagonal. */
+static void merge(const packed *p, const tsr_tile *t, size_t t0, size_t i, size_t rows, size_t panel, size_t cols) {
   const tsr_kernels *kernels = p->kernels;
-  size_t nr = kernels->nr, row = p->i0 + i, col = p->j0 + panel * nr, cols = tsr_min(nr, p->cols - panel * nr);
-  if (!tsr_touches(p->g->uplo, row, col, rows, cols)) return;
-  size_t steps = tsr_min(p->blocks.size, p->t1 - t0), narrow = cols <= nr / 2 && p->sums == NULL;
-  bool whole = cols == (narrow ? nr / 2 : nr) && tsr_inside(p->g->uplo, row, col, rows, cols);
-  double beta = t0 == 0 ? p->g->beta : 1;
-  float buffer[TSR_TILE_SIZE_MAX];
-  tsr_tile t = {.k = steps,
-                .chain = p->blocks.chain,
-                .a = a,
-                .lda = kernels->mr,
-                .b = b,
-                .ldb = nr,
-                .c = buffer,
-                .ldc = nr,
-                .alpha = 1,
-                .beta = 0,
-                .ahead = (const char *)b,
-                .stride = 0};
-  if (whole && p->sums == NULL) {
-    t.c = (float *)p->g->c.p + row * p->g->c.row + col;
-    t.ldc = p->g->c.row;
-    t.alpha = p->g->alpha;
-    t.beta = beta;
+  size_t nr = kernels->nr, row = p->i0 + i, col = p->j0 + panel * nr;
+  if (p->sums == NULL) {
+    tsr_merge32(p->g, t0 == 0 ? p->g->beta : 1, row, col, rows, cols, t->c, nr);
+    return;
   }
-  kernels->tile[0][narrow][rows](&t);
-  if (p->sums != NULL) {
-    double *sum = p->sums + (i / kernels->mr * p->panels + panel) * kernels->mr * nr;
-    kernels->fold(rows * nr, buffer, sum, t0 > 0);
-    if (t0 + steps == p->g->k) tsr_merge(p->g, p->g->beta, row, col, rows, cols, sum, nr);
-  } else if (!whole) {
-    tsr_merge32(p->g, beta, row, col, rows, cols, buffer, nr);
+  double *sum = p->sums + (i / kernels->mr * p->panels + panel) * kernels->mr * nr;
+  kernels->fold(rows * nr, t->c, sum, t0 > 0);
+  if (t0 + t->k == p->g->k) tsr_merge(p->g, p->g->beta, row, col, rows, cols, sum, nr);
+}
+
+/* The tiles of a block of A in one panel of B, one block of K: straight into C, or by way of a buffer. While they are
+ * computed the next panel of A is fetched. */
+static void multiply_panel(const packed *p, const float *a, const float *b, size_t t0, size_t first, size_t end,
+                           size_t panel) {
+  const tsr_product *g = p->g;
+  size_t mr = p->kernels->mr, nr = p->kernels->nr, cols = tsr_min(nr, p->cols - panel * nr),
+         col = p->j0 + panel * nr, narrow = cols <= nr / 2 && p->sums == NULL;
+  const tsr_tile_kernel *tile = p->kernels->tile[0][narrow];
+  float buffer[TSR_TILE_SIZE_MAX];
+  tsr_tile into_buffer = {.k = tsr_min(p->blocks.size, p->t1 - t0),
+                          .chain = p->blocks.chain,
+                          .lda = mr,
+                          .b = b,
+                          .ldb = nr,
+                          .c = buffer,
+                          .ldc = nr,
+                          .alpha = 1,
+                          .stride = tsr_min(64, 2 * mr * sizeof(float))};
+  tsr_tile into_c = into_buffer;
+  into_c.ldc = g->c.row;
+  into_c.cut = (narrow ? nr / 2 : nr) - cols;
+  into_c.alpha = g->alpha;
+  into_c.beta = t0 == 0 ? g->beta : 1;
+  for (size_t i = first; i < end; i += mr, a += p->panel_a) {
+    size_t row = p->i0 + i, rows = tsr_min(mr, end - i);
+    if (!tsr_touches(g->uplo, row, col, rows, cols)) continue;
+    bool direct = p->sums == NULL && tsr_inside(g->uplo, row, col, rows, cols);
+    tsr_tile *t = direct ? &into_c : &into_buffer;
+    t->a = a;
+    t->ahead = (const char *)(a + p->panel_a);
+    if (direct) t->c = (float *)g->c.p + row * g->c.row + col;
+    tile[rows](t);
+    if (!direct) merge(p, t, t0, i, rows, panel, cols);
   }
 }
 
@@ -100,11 +112,8 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
                      .transpose = !g->a.trans};
     p->kernels->pack(&pack, a);
     const float *b = p->b + (t - p->t0) / p->blocks.size * p->panels * p->panel_b;
-    for (size_t panel = first; panel < end; panel++) {
-      for (size_t r = 0; r < rows; r += mr) {
-        tile(p, a + r / mr * p->panel_a, b + panel * p->panel_b, t, i + r, tsr_min(mr, rows - r), panel);
-      }
-    }
+    for (size_t panel = first; panel < end; panel++)
+      multiply_panel(p, a, b + panel * p->panel_b, t, i, i + rows, panel);
   }
 }
 
