@@ -6,8 +6,10 @@
 
 enum {
   STRIP_TILES = 4,       /* tiles of rows that share the passes over B */
-  CHUNK_STRIPS = 16,     /* strips in a chunk of a tall A */
-  INLINE_WORK = 1000000, /* multiply-adds below which threads are not worth waking */
+  CHUNK_STRIPS = 16,     /* most strips in a chunk of a tall A */
+  CHUNKS = 4,            /* wanted for each thread, */
+  CHUNK_WORK = 100000,   /* with at least so many multiply-adds each */
+  INLINE_WORK = 400000,  /* multiply-adds below which threads are not worth waking */
   PACK_ROWS = 12, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
 };
 
@@ -16,10 +18,11 @@ typedef struct {
   const tsr_product *g;
   const tsr_kernels *kernels;
   tsr_blocks blocks;
-  size_t panels, panel, chunk_rows; /* panels of B, floats from one to the next; rows of A in a chunk */
-  size_t packed;                    /* first panel of B that is packed; those before it stay in place */
-  float *b;                         /* packed as [block of K][panel] */
-  double *sums;                     /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
+  size_t panels, panel;  /* panels of B, floats from one to the next */
+  size_t packed;         /* first panel of B that is packed; those before it stay in place */
+  tsr_cut down, across;  /* chunks of work: rows of C, panels of B */
+  float *b;              /* packed as [block of K][panel] */
+  double *sums;          /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
 } inplace;
 
 static void pack_block(void *context, size_t block, uint32_t worker) {
@@ -36,31 +39,21 @@ static void pack_block(void *context, size_t block, uint32_t worker) {
   p->kernels->pack(&pack, p->b + block * (p->panels - p->packed) * p->panel);
 }
 
-/* Some rows of A cut into tiles; the first `taller` of those have a row more than the others. */
-typedef struct {
-  size_t first, end, tiles, rows, taller;
-} strip;
-
-static strip strip_of(size_t first, size_t end, size_t mr) {
-  size_t tiles = tsr_parts(end - first, mr);
-  return (strip){first, end, tiles, (end - first) / tiles, (end - first) % tiles};
-}
-
-/* The tiles of a strip in one panel of B, for one block of K. */
-static const char *multiply_panel(const inplace *p, const strip *s, size_t panel, size_t t0, double *sum,
-                                  const char *ahead, size_t stride) {
+/* Some rows of A, `tiles` of them, in one panel of B, for one block of K. */
+static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut *tiles, size_t panel, size_t t0,
+                                  double *sum, const char *ahead, size_t stride) {
   const tsr_product *g = p->g;
   size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col), narrow = cols <= nr / 2 && !sum;
   bool in_place = panel < p->packed;
   float buffer[TSR_TILE_SIZE_MAX];
   tsr_tile t = {.k = tsr_min(p->blocks.size, g->k - t0),
                 .chain = p->blocks.chain,
-                .a = tsr_operand_at(&g->a, s->first, t0),
+                .a = tsr_operand_at(&g->a, first, t0),
                 .lda = g->a.ld,
                 .b = in_place ? tsr_operand_at(&g->b, t0, col)
                               : p->b + (t0 / p->blocks.size * (p->panels - p->packed) + panel - p->packed) * p->panel,
                 .ldb = in_place ? g->b.ld : nr,
-                .c = sum ? buffer : (float *)g->c.p + s->first * g->c.row + col,
+                .c = sum ? buffer : (float *)g->c.p + first * g->c.row + col,
                 .ldc = sum ? nr : g->c.row,
                 .cut = sum ? 0 : (narrow ? nr / 2 : nr) - cols,
                 .alpha = sum ? 1 : g->alpha,
@@ -68,13 +61,13 @@ static const char *multiply_panel(const inplace *p, const strip *s, size_t panel
                 .ahead = ahead,
                 .stride = stride};
   const tsr_tile_kernel *tile = p->kernels->tile[!g->a.trans][narrow];
-  size_t i = s->first, down = g->a.trans ? 1 : g->a.ld;
-  for (size_t q = 0; q < s->tiles; q++) {
-    size_t rows = s->rows + (q < s->taller);
+  size_t i = first, down = g->a.trans ? 1 : g->a.ld;
+  for (size_t q = 0; q < tiles->count; q++) {
+    size_t rows = tsr_cut_size(tiles, q);
     tile[rows](&t);
     if (sum) {
       p->kernels->fold(rows * nr, buffer, sum, t0 > 0);
-      if (t0 + t.k == g->k) tsr_merge(g, g->beta, i, col, rows, cols, sum, nr);
+      if (t0 + t.k == g->k) tsr_merge(g, i, col, rows, cols, sum, nr);
       sum += p->panels * p->kernels->mr * nr;
     } else {
       t.c += rows * g->c.row;
@@ -86,28 +79,42 @@ static const char *multiply_panel(const inplace *p, const strip *s, size_t panel
   return t.ahead;
 }
 
-/* All blocks of K, all panels. While they are computed the rows behind them are fetched, where they lie close. */
-static void multiply_strip(const inplace *p, size_t first, size_t end, double *sums) {
+/* All blocks of K, some panels. While they are computed the rows behind them are fetched, where they lie close. */
+static void multiply_strip(const inplace *p, size_t first, size_t end, size_t panel, size_t last, double *sums) {
   const tsr_product *g = p->g;
-  strip s = strip_of(first, end, p->kernels->mr);
+  tsr_cut tiles = tsr_cut_of(end - first, p->kernels->mr);
   bool dense = !g->a.trans && g->a.ld <= g->k + 16 && end < g->m;
   const char *ahead = (const char *)tsr_operand_at(&g->a, dense ? end : first, 0);
-  size_t stride = dense ? tsr_max(1, 48 / p->panels) : 0;
+  size_t stride = dense ? tsr_max(1, 48 / (last - panel)) : 0;
   for (size_t t0 = 0; t0 < g->k; t0 += p->blocks.size) {
-    for (size_t panel = 0; panel < p->panels; panel++) {
-      double *sum = sums == NULL ? NULL : sums + panel * p->kernels->mr * p->kernels->nr;
-      ahead = multiply_panel(p, &s, panel, t0, sum, ahead, stride);
+    for (size_t j = panel; j < last; j++) {
+      double *sum = sums == NULL ? NULL : sums + j * p->kernels->mr * p->kernels->nr;
+      ahead = multiply_panel(p, first, &tiles, j, t0, sum, ahead, stride);
     }
   }
 }
 
 static void multiply(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
-  size_t rows = STRIP_TILES * p->kernels->mr, first = chunk * p->chunk_rows,
-         end = tsr_min(p->g->m, first + p->chunk_rows);
+  size_t row = chunk / p->across.count, group = chunk % p->across.count;
+  size_t panel = tsr_cut_start(&p->across, group), last = panel + tsr_cut_size(&p->across, group);
+  size_t i = tsr_cut_start(&p->down, row), end = i + tsr_cut_size(&p->down, row);
+  size_t rows = STRIP_TILES * p->kernels->mr;
   double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
-  for (size_t i = first; i < end && !tsr_stopped(p->run); i += rows)
-    multiply_strip(p, i, tsr_min(end, i + rows), sums);
+  for (; i < end && !tsr_stopped(p->run); i += rows)
+    multiply_strip(p, i, tsr_min(end, i + rows), panel, last, sums);
+}
+
+/* Chunks of work: some rows of C, and some panels where there are too few rows for all threads. */
+static void share_out(inplace *p, size_t threads) {
+  const tsr_product *g = p->g;
+  double work = (double)g->m * (double)g->n * (double)g->k;
+  size_t strip_rows = STRIP_TILES * p->kernels->mr;
+  size_t most = threads == 1 || work <= INLINE_WORK ? 1 : tsr_min((size_t)(work / CHUNK_WORK), CHUNKS * threads);
+  size_t rows = tsr_parts(g->m, most);
+  if (most > 1) rows = tsr_min(tsr_round_up(rows, rows < strip_rows ? p->kernels->mr : strip_rows), CHUNK_STRIPS * strip_rows);
+  p->down = tsr_cut_of(g->m, rows);
+  p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, most / p->down.count)));
 }
 
 /* A panel can stay when it is whole along memory, half a one being whole where C takes the sums. A row of B apart by
@@ -126,7 +133,6 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   p.panels = tsr_parts(g->n, nr);
   p.panel = tsr_min(p.blocks.size, g->k) * nr + TSR_PACK_SLACK;
   p.packed = first_packed(&p);
-  bool pack = p.packed < p.panels, small = (double)g->m * (double)g->n * (double)g->k <= INLINE_WORK;
   size_t sums = p.blocks.wide ? threads * strip_rows * p.panels * nr : 0;
   size_t floats = p.blocks.count * (p.panels - p.packed) * p.panel;
   if (sums + floats > 0) {
@@ -135,10 +141,12 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
     if (sums > 0) p.sums = memory;
     if (floats > 0) p.b = (float *)(memory + sums);
   }
-  for (size_t block = 0; pack && small && block < p.blocks.count; block++) pack_block(&p, block, 0);
-  if (pack && !small) tsr_pool_run(run->pool, p.blocks.count, pack_block, &p);
-  size_t strips = tsr_parts(g->m, strip_rows);
-  p.chunk_rows = small ? g->m : tsr_max(1, tsr_min(CHUNK_STRIPS, strips / (4 * threads))) * strip_rows;
-  tsr_pool_run(run->pool, tsr_parts(g->m, p.chunk_rows), multiply, &p);
+  share_out(&p, threads);
+  size_t chunks = p.down.count * p.across.count;
+  if (floats > 0) {
+    if (chunks > 1) tsr_pool_run(run->pool, p.blocks.count, pack_block, &p);
+    else for (size_t block = 0; block < p.blocks.count; block++) pack_block(&p, block, 0);
+  }
+  tsr_pool_run(run->pool, chunks, multiply, &p);
   return TSR_OK;
 }
