@@ -3,12 +3,15 @@
  */
 #include "gemm.h"
 #include "pool.h"
+#include <math.h>
 
 enum {
   STRIP_TILES = 4,       /* tiles of rows that share the passes over B */
   CHUNK_STRIPS = 16,     /* most strips in a chunk of a tall A */
-  CHUNKS = 4,            /* wanted for each thread, */
-  CHUNK_WORK = 100000,   /* with at least so many multiply-adds each */
+  CHUNKS = 4,            /* most for each thread, */
+  CHUNK_WORK = 100000,   /* with at least so many multiply-adds, */
+  THREAD_WORK = 1000000, /* and so many where there is one for each thread already */
+  PACK_FLOATS = 4096,    /* of B packed in one go */
   INLINE_WORK = 400000,  /* multiply-adds below which threads are not worth waking */
   PACK_ROWS = 12, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
 };
@@ -20,23 +23,27 @@ typedef struct {
   tsr_blocks blocks;
   size_t panels, panel;  /* panels of B, floats from one to the next */
   size_t packed;         /* first panel of B that is packed; those before it stay in place */
-  tsr_cut down, across;  /* chunks of work: rows of C, panels of B */
+  tsr_cut down, across;  /* chunks of work: rows of C, panels of B; */
+  tsr_cut packs;         /* packed panels of one block of K */
   float *b;              /* packed as [block of K][panel] */
   double *sums;          /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
 } inplace;
 
-static void pack_block(void *context, size_t block, uint32_t worker) {
+/* Some panels of one block of K. */
+static void pack_panels(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
-  size_t t0 = block * p->blocks.size, first = p->packed * p->kernels->nr;
+  const tsr_product *g = p->g;
+  size_t block = chunk / p->packs.count, piece = chunk % p->packs.count, t0 = block * p->blocks.size,
+         first = tsr_cut_start(&p->packs, piece), col = (p->packed + first) * p->kernels->nr;
   (void)worker;
   tsr_pack pack = {.w = p->kernels->nr,
                    .panel = p->panel,
-                   .width = p->g->n - first,
-                   .k = tsr_min(p->blocks.size, p->g->k - t0),
-                   .from = tsr_operand_at(&p->g->b, t0, first),
-                   .ld = p->g->b.ld,
-                   .transpose = p->g->b.trans};
-  p->kernels->pack(&pack, p->b + block * (p->panels - p->packed) * p->panel);
+                   .width = tsr_min(g->n - col, tsr_cut_size(&p->packs, piece) * p->kernels->nr),
+                   .k = tsr_min(p->blocks.size, g->k - t0),
+                   .from = tsr_operand_at(&g->b, t0, col),
+                   .ld = g->b.ld,
+                   .transpose = g->b.trans};
+  p->kernels->pack(&pack, p->b + (block * (p->panels - p->packed) + first) * p->panel);
 }
 
 /* Some rows of A, `tiles` of them, in one panel of B, for one block of K. */
@@ -105,16 +112,19 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
     multiply_strip(p, i, tsr_min(end, i + rows), panel, last, sums);
 }
 
-/* Chunks of work: some rows of C, and some panels where there are too few rows for all threads. */
+/* Chunks of work: some rows of C, and some panels where there are too few rows. Up to one for each thread they may be
+ * small; more of them only keep threads busy whose neighbours are held up. */
 static void share_out(inplace *p, size_t threads) {
   const tsr_product *g = p->g;
-  double work = (double)g->m * (double)g->n * (double)g->k;
-  size_t strip_rows = STRIP_TILES * p->kernels->mr;
-  size_t most = threads == 1 || work <= INLINE_WORK ? 1 : tsr_min((size_t)(work / CHUNK_WORK), CHUNKS * threads);
-  size_t rows = tsr_parts(g->m, most);
-  if (most > 1) rows = tsr_min(tsr_round_up(rows, rows < strip_rows ? p->kernels->mr : strip_rows), CHUNK_STRIPS * strip_rows);
+  double work = (double)g->m * (double)g->n * (double)g->k, share = work / (double)threads;
+  size_t most = (size_t)fmin(work / CHUNK_WORK, (double)threads * fmax(1, fmin(CHUNKS, share / THREAD_WORK)));
+  if (threads == 1 || work <= INLINE_WORK) most = 1;
+  size_t rows = tsr_max(tsr_parts(g->m, most), tsr_min(g->m, p->kernels->mr));
+  if (most > 1) rows = tsr_min(rows, CHUNK_STRIPS * STRIP_TILES * p->kernels->mr);
   p->down = tsr_cut_of(g->m, rows);
   p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, most / p->down.count)));
+  size_t packed = p->panels - p->packed, pieces = tsr_min(most, packed * p->panel / PACK_FLOATS + 1);
+  if (packed > 0) p->packs = tsr_cut_of(packed, tsr_parts(packed, pieces));
 }
 
 /* A panel can stay when it is whole along memory, half a one being whole where C takes the sums. A row of B apart by
@@ -142,11 +152,9 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
     if (floats > 0) p.b = (float *)(memory + sums);
   }
   share_out(&p, threads);
-  size_t chunks = p.down.count * p.across.count;
-  if (floats > 0) {
-    if (chunks > 1) tsr_pool_run(run->pool, p.blocks.count, pack_block, &p);
-    else for (size_t block = 0; block < p.blocks.count; block++) pack_block(&p, block, 0);
-  }
+  size_t chunks = p.down.count * p.across.count, packs = floats > 0 ? p.blocks.count * p.packs.count : 0;
+  if (chunks > 1) tsr_pool_run(run->pool, packs, pack_panels, &p);
+  else for (size_t pack = 0; pack < packs; pack++) pack_panels(&p, pack, 0);
   tsr_pool_run(run->pool, chunks, multiply, &p);
   return TSR_OK;
 }
