@@ -6,9 +6,10 @@
 #include <math.h>
 
 enum {
-  SMALL_SIDE = 320, /* longest side of a product done in place with B as it is, */
-  SMALL_WORK = 160, /* its cube is the most multiply-adds; */
-  TINY_WORK = 72,   /* below this cube whatever the sides */
+  SMALL_WORK = 384, /* its cube is the most multiply-adds of a product done in place; */
+  TINY_WORK = 72,   /* up to this cube wherever its rows lie: */
+  ALIAS = 1024,     /* rows of A apart by so many floats share one set of the first-level cache, */
+  WAYS = 8,         /* which holds so many of them for certain */
   SKINNY = 160,     /* most columns of V in A*V, and of both in A'B */
   SPLIT_MIN = 512,  /* shortest K of A'B, */
   SPLIT_RATIO = 16, /* also in terms of the shorter side of C */
@@ -68,17 +69,18 @@ static bool applies(const tsr_product *g, uint32_t tile) {
   }
 }
 
-static uint32_t choose(const tsr_product *g) {
-  size_t m = g->m, n = g->n, k = g->k, longest = tsr_max(k, tsr_max(m, n));
+static uint32_t choose(const tsr_product *g, size_t tile_rows) {
+  size_t m = g->m, n = g->n, k = g->k;
   double work = (double)m * (double)n * (double)k;
+  bool aliased = !g->a.trans && g->a.ld % ALIAS == 0 && tsr_min(m, tile_rows) > WAYS;
+  bool split = k >= SPLIT_MIN && tsr_min(m, n) <= SKINNY && k >= SPLIT_RATIO * tsr_min(m, n);
   if (g->wide) return TSR_TILE_INNER;
   if (g->uplo == TSR_FULL) {
     if (m == 1 || n == 1) return TSR_TILE_GEMV;
-    if (work <= pow(TINY_WORK, 3) || (longest <= SMALL_SIDE && work <= pow(SMALL_WORK, 3))) return TSR_TILE_SMALL;
+    if (work <= pow(aliased || (split && g->a.trans) ? TINY_WORK : SMALL_WORK, 3)) return TSR_TILE_SMALL;
     if (!g->a.trans && n <= SKINNY && m >= 2 * n && m >= 256) return TSR_TILE_TALL;
   }
-  if (k >= SPLIT_MIN && tsr_min(m, n) <= SKINNY && k >= SPLIT_RATIO * tsr_min(m, n)) return TSR_TILE_INNER;
-  return TSR_TILE_PACKED;
+  return split ? TSR_TILE_INNER : TSR_TILE_PACKED;
 }
 
 typedef struct {
@@ -94,7 +96,7 @@ static void scale_rows(void *context, size_t chunk, uint32_t worker) {
   (void)worker;
   for (size_t i = chunk * SCALE_ROWS; i < end && !tsr_stopped(s->run); i++) {
     for (size_t j = 0; j < s->g.n; j += SCALE_COLUMNS) {
-      tsr_merge(&s->g, s->g.beta, i, j, 1, tsr_min(SCALE_COLUMNS, s->g.n - j), zeros, SCALE_COLUMNS);
+      tsr_merge(&s->g, i, j, 1, tsr_min(SCALE_COLUMNS, s->g.n - j), zeros, SCALE_COLUMNS);
     }
   }
 }
@@ -107,7 +109,7 @@ static void scale_target(tsr_run *run, const tsr_product *g) {
 }
 
 int32_t tsr_multiply(tsr_run *run, const tsr_product *g, uint32_t tile) {
-  run->tile = applies(g, tile) ? tile : choose(g);
+  run->tile = applies(g, tile) ? tile : choose(g, tsr_kernels_of(run->isa)->mr);
   if (g->m == 0 || g->n == 0) return TSR_OK;
   if (g->k == 0 || g->alpha == 0) {
     scale_target(run, g);

@@ -27,7 +27,7 @@ typedef struct {
   const float *b;
   size_t ldb;
   float *c;
-  size_t ldc;
+  size_t ldc, cut; /* cut: columns at the right that C does not have, fewer than half a tile */
   double alpha, beta;
   const char *ahead; /* memory soon needed, and how far to go on in it after every second step */
   size_t stride;
@@ -174,12 +174,9 @@ typedef struct {
 tsr_blocks tsr_blocks_of(const tsr_product *g);
 
 /* Writes C(row.., col..) = alpha tile + beta D for a tile of sums (rows of `ld` numbers), each element rounded once,
- * only inside the triangle. beta is given apart, because it is 1 for all blocks of K but the first. The float form
- * widens first. */
-void tsr_merge(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
-               const double *tile, size_t ld);
-void tsr_merge32(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
-                 const float *tile, size_t ld);
+ * only inside the triangle. */
+void tsr_merge(const tsr_product *g, size_t row, size_t col, size_t rows, size_t cols, const double *tile,
+               size_t ld);
 
 /* Whether the block touches the triangle, or lies wholly inside it. */
 bool tsr_touches(uint32_t uplo, size_t row, size_t col, size_t rows, size_t cols);
@@ -189,6 +186,20 @@ static inline size_t tsr_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t tsr_max(size_t a, size_t b) { return a > b ? a : b; }
 static inline size_t tsr_parts(size_t n, size_t size) { return (n + size - 1) / size; }
 static inline size_t tsr_round_up(size_t n, size_t unit) { return tsr_parts(n, unit) * unit; }
+
+/* Lines cut into pieces as even as can be, none longer than `most`: the first `longer` have one more than `size`. */
+typedef struct {
+  size_t count, size, longer;
+} tsr_cut;
+static inline tsr_cut tsr_cut_of(size_t lines, size_t most) {
+  size_t count = tsr_parts(lines, most);
+  return (tsr_cut){count, lines / count, lines % count};
+}
+static inline size_t tsr_cut_size(const tsr_cut *cut, size_t piece) { return cut->size + (piece < cut->longer); }
+static inline size_t tsr_cut_start(const tsr_cut *cut, size_t piece) {
+  return cut->size * piece + tsr_min(piece, cut->longer);
+}
+
 static inline bool tsr_stopped(const tsr_run *run) {
   return atomic_load_explicit(run->canceled, memory_order_relaxed) != 0;
 }

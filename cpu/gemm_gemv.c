@@ -26,8 +26,8 @@ typedef struct {
 
 /* y(first..) = alpha sums + beta y. */
 static void write(const gemv *p, size_t first, size_t n, const double *sums) {
-  if (p->g->n == 1) tsr_merge(p->g, p->g->beta, first, 0, n, 1, sums, 1);
-  else tsr_merge(p->g, p->g->beta, 0, first, 1, n, sums, n);
+  if (p->g->n == 1) tsr_merge(p->g, first, 0, n, 1, sums, 1);
+  else tsr_merge(p->g, 0, first, 1, n, sums, n);
 }
 
 static void inner_products(void *context, size_t chunk, uint32_t worker) {

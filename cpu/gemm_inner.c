@@ -10,6 +10,7 @@ enum {
   SUMS_MAX = 64,         /* of those added in float32: chains <= 128 + 64; the rest in float64 */
   ROWS = 160,            /* most of a block of C, */
   BLOCK_BYTES = 1 << 18, /* and most that its sums and the block of B take: they stay in the second-level cache */
+  THREAD_CHUNKS = 2,     /* wanted for each thread */
   CHUNKS = 64,           /* wanted, by cutting K into parts where there are fewer blocks; */
   PARTS_MAX = 16, PART_MIN = 2048 /* few and long, so that adding them costs nothing */
 };
@@ -106,7 +107,7 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
 static void merge_row(const inner *p, const block *b, size_t row_tile, const double *sums) {
   size_t i = tile_row(b, row_tile), rows = tile_row(b, row_tile + 1) - i;
   for (size_t c = 0; c < b->col_tiles; c++, sums += p->mr * p->nr) {
-    tsr_merge(&p->g, p->g.beta, b->i0 + i, b->j0 + c * p->nr, rows, tsr_min(p->nr, b->cols - c * p->nr), sums, p->nr);
+    tsr_merge(&p->g, b->i0 + i, b->j0 + c * p->nr, rows, tsr_min(p->nr, b->cols - c * p->nr), sums, p->nr);
   }
 }
 
@@ -176,7 +177,7 @@ static tsr_product oriented(const tsr_product *g) {
   return h;
 }
 
-static void lay_out(inner *p) {
+static void lay_out(inner *p, size_t threads) {
   const tsr_product *g = &p->g;
   size_t blocks, chunks;
   p->mr = g->wide ? p->kernels->mr64 : p->kernels->mr;
@@ -185,19 +186,25 @@ static void lay_out(inner *p) {
   p->row_blocks = tsr_parts(g->m, ROWS);
   p->col_blocks = tsr_parts(g->n, BLOCK_BYTES / ((tsr_parts(g->m, p->row_blocks) + STEPS) * p->element));
   p->row_tiles = tsr_parts(tsr_parts(g->m, p->mr), p->row_blocks);
-  p->col_tiles = tsr_parts(tsr_parts(g->n, p->nr), p->col_blocks);
   p->panel_a = STEPS * p->mr + TSR_PACK_SLACK;
   p->panel_b = STEPS * p->nr + TSR_PACK_SLACK;
   blocks = p->row_blocks * p->col_blocks;
   chunks = tsr_min(tsr_parts(CHUNKS, blocks), tsr_min(PARTS_MAX, g->k / PART_MIN));
   p->part = tsr_round_up(tsr_parts(g->k, tsr_max(1, chunks)), STEPS);
   p->parts = tsr_parts(g->k, p->part);
+  /* Narrower blocks where there are not enough for all threads: they change no number's sum. */
+  if (threads > 1 && blocks * p->parts < THREAD_CHUNKS * threads) {
+    size_t wanted = tsr_parts(THREAD_CHUNKS * threads, p->row_blocks * p->parts);
+    p->col_blocks = tsr_max(p->col_blocks, tsr_min(wanted, tsr_parts(g->n, p->nr)));
+  }
+  p->col_tiles = tsr_parts(tsr_parts(g->n, p->nr), p->col_blocks);
 }
 
 int32_t tsr_gemm_inner(tsr_run *run, const tsr_product *g) {
   inner p = {.run = run, .g = oriented(g), .kernels = tsr_kernels_of(run->isa)};
-  lay_out(&p);
-  size_t threads = tsr_pool_threads(run->pool), blocks = p.row_blocks * p.col_blocks, chunks = blocks * p.parts;
+  size_t threads = tsr_pool_threads(run->pool);
+  lay_out(&p, threads);
+  size_t blocks = p.row_blocks * p.col_blocks, chunks = blocks * p.parts;
   size_t n = sums_of_block(&p), sums = n * (p.parts > 1 ? chunks : threads), sums32 = g->wide ? 0 : n * threads;
   size_t bytes_a = tsr_round_up(threads * p.row_tiles * p.panel_a * p.element, 64);
   size_t bytes_b = threads * p.col_tiles * p.panel_b * p.element;

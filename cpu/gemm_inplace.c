@@ -3,11 +3,16 @@
  */
 #include "gemm.h"
 #include "pool.h"
+#include <math.h>
 
 enum {
   STRIP_TILES = 4,       /* tiles of rows that share the passes over B */
-  CHUNK_STRIPS = 16,     /* strips in a chunk of a tall A */
-  INLINE_WORK = 1000000, /* multiply-adds below which threads are not worth waking */
+  CHUNK_STRIPS = 16,     /* most strips in a chunk of a tall A */
+  CHUNKS = 4,            /* most for each thread, */
+  CHUNK_WORK = 100000,   /* with at least so many multiply-adds, */
+  THREAD_WORK = 1000000, /* and so many where there is one for each thread already */
+  PACK_FLOATS = 4096,    /* of B packed in one go */
+  INLINE_WORK = 400000,  /* multiply-adds below which threads are not worth waking */
   PACK_ROWS = 12, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
 };
 
@@ -16,96 +21,120 @@ typedef struct {
   const tsr_product *g;
   const tsr_kernels *kernels;
   tsr_blocks blocks;
-  size_t panels, panel, chunk_rows; /* panels of B, floats from one to the next; rows of A in a chunk */
-  float *b;                         /* packed as [block of K][panel]; NULL: B stays in place */
-  double *sums;                     /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
+  size_t panels, panel;  /* panels of B, floats from one to the next */
+  size_t packed;         /* first panel of B that is packed; those before it stay in place */
+  tsr_cut down, across;  /* chunks of work: rows of C, panels of B; */
+  tsr_cut packs;         /* packed panels of one block of K */
+  float *b;              /* packed as [block of K][panel] */
+  double *sums;          /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
 } inplace;
 
-static void pack_block(void *context, size_t block, uint32_t worker) {
+/* Some panels of one block of K. */
+static void pack_panels(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
-  size_t t0 = block * p->blocks.size;
+  const tsr_product *g = p->g;
+  size_t block = chunk / p->packs.count, piece = chunk % p->packs.count, t0 = block * p->blocks.size,
+         first = tsr_cut_start(&p->packs, piece), col = (p->packed + first) * p->kernels->nr;
   (void)worker;
   tsr_pack pack = {.w = p->kernels->nr,
                    .panel = p->panel,
-                   .width = p->g->n,
-                   .k = tsr_min(p->blocks.size, p->g->k - t0),
-                   .from = tsr_operand_at(&p->g->b, t0, 0),
-                   .ld = p->g->b.ld,
-                   .transpose = p->g->b.trans};
-  p->kernels->pack(&pack, p->b + block * p->panels * p->panel);
+                   .width = tsr_min(g->n - col, tsr_cut_size(&p->packs, piece) * p->kernels->nr),
+                   .k = tsr_min(p->blocks.size, g->k - t0),
+                   .from = tsr_operand_at(&g->b, t0, col),
+                   .ld = g->b.ld,
+                   .transpose = g->b.trans};
+  p->kernels->pack(&pack, p->b + (block * (p->panels - p->packed) + first) * p->panel);
 }
 
-/* Rows [i, i + rows) of C, one panel wide, one block of K. */
-static void tile(const inplace *p, size_t i, size_t rows, size_t panel, size_t t0, double *sum, const char *ahead,
-                 size_t stride) {
+/* Some rows of A, `tiles` of them, in one panel of B, for one block of K. */
+static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut *tiles, size_t panel, size_t t0,
+                                  double *sum, const char *ahead, size_t stride) {
   const tsr_product *g = p->g;
-  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col),
-         steps = tsr_min(p->blocks.size, g->k - t0);
-  size_t narrow = cols <= nr / 2 && sum == NULL;
-  bool whole = cols == (narrow ? nr / 2 : nr);
-  double beta = t0 == 0 ? g->beta : 1;
+  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col), narrow = cols <= nr / 2 && !sum;
+  bool in_place = panel < p->packed;
   float buffer[TSR_TILE_SIZE_MAX];
-  tsr_tile t = {.k = steps,
+  tsr_tile t = {.k = tsr_min(p->blocks.size, g->k - t0),
                 .chain = p->blocks.chain,
-                .a = tsr_operand_at(&g->a, i, t0),
+                .a = tsr_operand_at(&g->a, first, t0),
                 .lda = g->a.ld,
-                .c = buffer,
-                .ldc = nr,
-                .alpha = 1,
-                .beta = 0,
+                .b = in_place ? tsr_operand_at(&g->b, t0, col)
+                              : p->b + (t0 / p->blocks.size * (p->panels - p->packed) + panel - p->packed) * p->panel,
+                .ldb = in_place ? g->b.ld : nr,
+                .c = sum ? buffer : (float *)g->c.p + first * g->c.row + col,
+                .ldc = sum ? nr : g->c.row,
+                .cut = sum ? 0 : (narrow ? nr / 2 : nr) - cols,
+                .alpha = sum ? 1 : g->alpha,
+                .beta = sum ? 0 : t0 == 0 ? g->beta : 1,
                 .ahead = ahead,
                 .stride = stride};
-  t.b = p->b != NULL ? p->b + (t0 / p->blocks.size * p->panels + panel) * p->panel : tsr_operand_at(&g->b, t0, col);
-  t.ldb = p->b != NULL ? nr : g->b.ld;
-  if (whole && sum == NULL) {
-    t.c = (float *)g->c.p + i * g->c.row + col;
-    t.ldc = g->c.row;
-    t.alpha = g->alpha;
-    t.beta = beta;
+  const tsr_tile_kernel *tile = p->kernels->tile[!g->a.trans][narrow];
+  size_t i = first, down = g->a.trans ? 1 : g->a.ld;
+  for (size_t q = 0; q < tiles->count; q++) {
+    size_t rows = tsr_cut_size(tiles, q);
+    tile[rows](&t);
+    if (sum) {
+      p->kernels->fold(rows * nr, buffer, sum, t0 > 0);
+      if (t0 + t.k == g->k) tsr_merge(g, i, col, rows, cols, sum, nr);
+      sum += p->panels * p->kernels->mr * nr;
+    } else {
+      t.c += rows * g->c.row;
+    }
+    t.a += rows * down;
+    t.ahead += t.k / 2 * stride;
+    i += rows;
   }
-  p->kernels->tile[!g->a.trans][narrow][rows](&t);
-  if (sum != NULL) {
-    p->kernels->fold(rows * nr, buffer, sum, t0 > 0);
-    if (t0 + steps == g->k) tsr_merge(g, g->beta, i, col, rows, cols, sum, nr);
-  } else if (!whole) {
-    tsr_merge32(g, beta, i, col, rows, cols, buffer, nr);
-  }
+  return t.ahead;
 }
 
-/* Rows [first, end) of C: all blocks of K, all panels. While they are computed the rows behind them are fetched,
- * where they lie close. */
-static void strip(const inplace *p, size_t first, size_t end, double *sums) {
+/* All blocks of K, some panels. While they are computed the rows behind them are fetched, where they lie close. */
+static void multiply_strip(const inplace *p, size_t first, size_t end, size_t panel, size_t last, double *sums) {
   const tsr_product *g = p->g;
-  size_t mr = p->kernels->mr, tiles = tsr_parts(end - first, mr);
+  tsr_cut tiles = tsr_cut_of(end - first, p->kernels->mr);
   bool dense = !g->a.trans && g->a.ld <= g->k + 16 && end < g->m;
   const char *ahead = (const char *)tsr_operand_at(&g->a, dense ? end : first, 0);
-  size_t stride = dense ? tsr_max(1, 48 / p->panels) : 0;
+  size_t stride = dense ? tsr_max(1, 48 / (last - panel)) : 0;
   for (size_t t0 = 0; t0 < g->k; t0 += p->blocks.size) {
-    for (size_t panel = 0; panel < p->panels; panel++) {
-      for (size_t q = 0; q < tiles; q++) {
-        size_t i = first + (end - first) * q / tiles, e = first + (end - first) * (q + 1) / tiles;
-        double *sum = sums == NULL ? NULL : sums + (q * p->panels + panel) * mr * p->kernels->nr;
-        tile(p, i, e - i, panel, t0, sum, ahead, stride);
-        ahead += tsr_min(p->blocks.size, g->k - t0) / 2 * stride;
-      }
+    for (size_t j = panel; j < last; j++) {
+      double *sum = sums == NULL ? NULL : sums + j * p->kernels->mr * p->kernels->nr;
+      ahead = multiply_panel(p, first, &tiles, j, t0, sum, ahead, stride);
     }
   }
 }
 
 static void multiply(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
-  size_t rows = STRIP_TILES * p->kernels->mr, first = chunk * p->chunk_rows,
-         end = tsr_min(p->g->m, first + p->chunk_rows);
+  size_t row = chunk / p->across.count, group = chunk % p->across.count;
+  size_t panel = tsr_cut_start(&p->across, group), last = panel + tsr_cut_size(&p->across, group);
+  size_t i = tsr_cut_start(&p->down, row), end = i + tsr_cut_size(&p->down, row);
+  size_t rows = STRIP_TILES * p->kernels->mr;
   double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
-  for (size_t i = first; i < end && !tsr_stopped(p->run); i += rows) strip(p, i, tsr_min(end, i + rows), sums);
+  for (; i < end && !tsr_stopped(p->run); i += rows)
+    multiply_strip(p, i, tsr_min(end, i + rows), panel, last, sums);
 }
 
-/* B can stay when it consists of whole panels along memory, half a one being whole where C takes the sums. A row of B
- * apart by a multiple of 512 bytes shares few cache sets with the others, so longer ones are packed. */
-static bool pack_needed(const inplace *p) {
+/* Chunks of work: some rows of C, and some panels where there are too few rows. Up to one for each thread they may be
+ * small; more of them only keep threads busy whose neighbours are held up. */
+static void share_out(inplace *p, size_t threads) {
   const tsr_product *g = p->g;
-  if (g->b.trans || p->blocks.wide || g->n % (p->kernels->nr / 2) != 0) return true;
-  return g->m > PACK_ROWS && (g->k > PACK_K || (g->k > PACK_K / 3 && g->b.ld % 128 == 0));
+  double work = (double)g->m * (double)g->n * (double)g->k, share = work / (double)threads;
+  size_t most = (size_t)fmin(work / CHUNK_WORK, (double)threads * fmax(1, fmin(CHUNKS, share / THREAD_WORK)));
+  if (threads == 1 || work <= INLINE_WORK) most = 1;
+  size_t rows = tsr_max(tsr_parts(g->m, most), tsr_min(g->m, p->kernels->mr));
+  if (most > 1) rows = tsr_min(rows, CHUNK_STRIPS * STRIP_TILES * p->kernels->mr);
+  p->down = tsr_cut_of(g->m, rows);
+  p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, most / p->down.count)));
+  size_t packed = p->panels - p->packed, pieces = tsr_min(most, packed * p->panel / PACK_FLOATS + 1);
+  if (packed > 0) p->packs = tsr_cut_of(packed, tsr_parts(packed, pieces));
+}
+
+/* A panel can stay when it is whole along memory, half a one being whole where C takes the sums. A row of B apart by
+ * a multiple of 512 bytes shares few cache sets with the others, so longer ones are packed. */
+static size_t first_packed(const inplace *p) {
+  const tsr_product *g = p->g;
+  size_t rest = g->n % p->kernels->nr;
+  bool whole = rest == 0 || (rest == p->kernels->nr / 2 && !p->blocks.wide);
+  if (g->b.trans || (g->m > PACK_ROWS && (g->k > PACK_K || (g->k > PACK_K / 3 && g->b.ld % 128 == 0)))) return 0;
+  return whole ? p->panels : p->panels - 1;
 }
 
 int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
@@ -113,19 +142,19 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   size_t strip_rows = STRIP_TILES * p.kernels->mr, nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
   p.panels = tsr_parts(g->n, nr);
   p.panel = tsr_min(p.blocks.size, g->k) * nr + TSR_PACK_SLACK;
-  bool pack = pack_needed(&p), small = (double)g->m * (double)g->n * (double)g->k <= INLINE_WORK;
+  p.packed = first_packed(&p);
   size_t sums = p.blocks.wide ? threads * strip_rows * p.panels * nr : 0;
-  size_t floats = pack ? p.blocks.count * p.panels * p.panel : 0;
+  size_t floats = p.blocks.count * (p.panels - p.packed) * p.panel;
   if (sums + floats > 0) {
     double *memory = tsr_scratch(run, sums * sizeof(double) + floats * sizeof(float));
     if (memory == NULL) return TSR_E_MEMORY;
     if (sums > 0) p.sums = memory;
     if (floats > 0) p.b = (float *)(memory + sums);
   }
-  for (size_t block = 0; pack && small && block < p.blocks.count; block++) pack_block(&p, block, 0);
-  if (pack && !small) tsr_pool_run(run->pool, p.blocks.count, pack_block, &p);
-  size_t strips = tsr_parts(g->m, strip_rows);
-  p.chunk_rows = small ? g->m : tsr_max(1, tsr_min(CHUNK_STRIPS, strips / (4 * threads))) * strip_rows;
-  tsr_pool_run(run->pool, tsr_parts(g->m, p.chunk_rows), multiply, &p);
+  share_out(&p, threads);
+  size_t chunks = p.down.count * p.across.count, packs = floats > 0 ? p.blocks.count * p.packs.count : 0;
+  if (chunks > 1) tsr_pool_run(run->pool, packs, pack_panels, &p);
+  else for (size_t pack = 0; pack < packs; pack++) pack_panels(&p, pack, 0);
+  tsr_pool_run(run->pool, chunks, multiply, &p);
   return TSR_OK;
 }

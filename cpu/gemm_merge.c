@@ -42,30 +42,21 @@ static void merge_float(float *c, size_t n, double alpha, const double *tile, do
   }
 }
 
-void tsr_merge(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
-               const double *tile, size_t ld) {
+void tsr_merge(const tsr_product *g, size_t row, size_t col, size_t rows, size_t cols, const double *tile,
+               size_t ld) {
   bool usual = !g->c.wide && g->c.col == 1 && g->c.p == g->d.p;
   for (size_t i = 0; i < rows; i++, tile += ld) {
     size_t r = row + i, first = 0, end = cols;
     if (g->uplo == TSR_LOWER) end = r < col ? 0 : tsr_min(cols, r - col + 1);
     if (g->uplo == TSR_UPPER) first = r <= col ? 0 : tsr_min(cols, r - col);
     if (usual && first < end) {
-      merge_float((float *)g->c.p + r * g->c.row + col + first, end - first, g->alpha, tile + first, beta);
+      merge_float((float *)g->c.p + r * g->c.row + col + first, end - first, g->alpha, tile + first, g->beta);
       continue;
     }
     for (size_t j = first; j < end; j++) {
       double x = g->alpha * tile[j];
-      if (beta != 0) x += beta * load(&g->d, r, col + j);
+      if (g->beta != 0) x += g->beta * load(&g->d, r, col + j);
       store(&g->c, r, col + j, x);
     }
   }
-}
-
-void tsr_merge32(const tsr_product *g, double beta, size_t row, size_t col, size_t rows, size_t cols,
-                 const float *tile, size_t ld) {
-  double wide[TSR_TILE_SIZE_MAX];
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < cols; j++) wide[i * ld + j] = (double)tile[i * ld + j];
-  }
-  tsr_merge(g, beta, row, col, rows, cols, wide, ld);
 }

@@ -7,9 +7,10 @@ enum {
   COLUMNS = 3072,    /* of a slab of B, */
   SLAB = 1 << 22,    /* and its elements: few slabs, so that threads seldom wait for each other */
   ROW_TILES = 24,    /* tiles in a block of A */
-  GROUP_PANELS = 16, /* fewest panels of B for which a block of A is packed */
-  PACK_PANELS = 4,   /* of B packed in one go */
-  CHUNKS = 4,        /* wanted for each thread */
+  GROUP_PANELS = 4,  /* fewest panels of B for which a block of A is packed */
+  PACK_PANELS = 4,   /* most of B packed in one go */
+  CHUNKS = 4,        /* wanted for each thread, */
+  CHUNKS_MIN = 2,    /* by parts of the rows of B where there are fewer than so many */
   WIDE_SIDE = 1024   /* largest block of C when its sums are kept in float64 */
 };
 
@@ -19,24 +20,26 @@ typedef struct {
   const tsr_kernels *kernels;
   tsr_blocks blocks;
   size_t i0, rows, j0, cols, t0, t1; /* block of C, and of K: the slab */
-  size_t panels, groups, block_rows; /* panels of B; chunks across; rows of a block of A */
+  size_t panels, pack_panels, groups; /* panels of B, those packed in one go, chunks across */
+  tsr_cut down;                       /* blocks of A: rows of the block of C */
+  size_t tiles;                       /* most in a block of A */
   size_t panel_a, panel_b;           /* floats from panel to panel */
   float *a, *b;                      /* a: one for each thread; b: [block of K][panel] */
-  double *sums;                      /* float64 sums of the block of C by tiles; NULL: C itself takes them */
+  double *sums; /* float64 sums of the block of C, [tile of rows][panel]; NULL: C itself takes them */
 } packed;
 
 /* One block of K of some panels. */
 static void pack_b(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
-  size_t across = tsr_parts(p->panels, PACK_PANELS), nr = p->kernels->nr, first = chunk % across * PACK_PANELS,
-         j = first * nr;
+  size_t across = tsr_parts(p->panels, p->pack_panels), nr = p->kernels->nr,
+         first = chunk % across * p->pack_panels, j = first * nr;
   size_t block = chunk / across, t = p->t0 + block * p->blocks.size;
   (void)worker;
   if (tsr_stopped(p->run)) return;
   tsr_pack pack = {.w = nr,
                    .panel = p->panel_b,
-                   .width = tsr_min(PACK_PANELS * nr, p->cols - j),
+                   .width = tsr_min(p->pack_panels * nr, p->cols - j),
                    .k = tsr_min(p->blocks.size, p->t1 - t),
                    .from = tsr_operand_at(&g->b, t, p->j0 + j),
                    .ld = g->b.ld,
@@ -44,40 +47,72 @@ static void pack_b(void *context, size_t chunk, uint32_t worker) {
   p->kernels->pack(&pack, p->b + (block * p->panels + first) * p->panel_b);
 }
 
-/* One tile, one block of K: straight into C where it is whole, else by way of a buffer. */
-static void tile(const packed *p, const float *a, const float *b, size_t t0, size_t i, size_t rows, size_t panel) {
+static tsr_cut tiles_of(const packed *p, size_t block) {
+  return tsr_cut_of(tsr_cut_size(&p->down, block), p->kernels->mr);
+}
+
+/* Copies what a tile of C has of the triangle. */
+static void copy_triangle(uint32_t uplo, size_t row, size_t rows, size_t col, size_t cols, const float *from,
+                          size_t ld_from, float *to, size_t ld_to) {
+  for (size_t i = 0; i < rows; i++) {
+    for (size_t j = 0; j < cols; j++) {
+      bool inside = uplo == TSR_LOWER ? col + j <= row + i : row + i <= col + j;
+      if (inside) to[i * ld_to + j] = from[i * ld_from + j];
+    }
+  }
+}
+
+/* A tile over the diagonal works on a copy: the same steps as in C itself, because where tiles begin depends on the
+ * number of threads. */
+static void multiply_over_diagonal(const packed *p, tsr_tile_kernel tile, const tsr_tile *t, size_t row, size_t rows,
+                                   size_t col, size_t cols) {
+  float copy[TSR_TILE_SIZE_MAX] = {0};
+  size_t nr = p->kernels->nr;
+  tsr_tile on_copy = *t;
+  on_copy.c = copy;
+  on_copy.ldc = nr;
+  if (t->beta != 0) copy_triangle(p->g->uplo, row, rows, col, cols, t->c, t->ldc, copy, nr);
+  tile(&on_copy);
+  copy_triangle(p->g->uplo, row, rows, col, cols, copy, nr, t->c, t->ldc);
+}
+
+/* The tiles of a block of A in one panel of B, one block of K. While they are computed the next panel of B is
+ * fetched, a share with each tile. */
+static void multiply_panel(const packed *p, const float *a, const float *b, size_t t0, size_t block, size_t panel) {
+  const tsr_product *g = p->g;
   const tsr_kernels *kernels = p->kernels;
-  size_t nr = kernels->nr, row = p->i0 + i, col = p->j0 + panel * nr, cols = tsr_min(nr, p->cols - panel * nr);
-  if (!tsr_touches(p->g->uplo, row, col, rows, cols)) return;
-  size_t steps = tsr_min(p->blocks.size, p->t1 - t0), narrow = cols <= nr / 2 && p->sums == NULL;
-  bool whole = cols == (narrow ? nr / 2 : nr) && tsr_inside(p->g->uplo, row, col, rows, cols);
-  double beta = t0 == 0 ? p->g->beta : 1;
+  size_t mr = kernels->mr, nr = kernels->nr, cols = tsr_min(nr, p->cols - panel * nr), col = p->j0 + panel * nr;
+  size_t narrow = cols <= nr / 2 && p->sums == NULL, row = p->i0 + tsr_cut_start(&p->down, block), rows;
+  tsr_cut tiles = tiles_of(p, block);
+  size_t share = p->panel_b * sizeof(float) / tiles.count;
   float buffer[TSR_TILE_SIZE_MAX];
-  tsr_tile t = {.k = steps,
+  tsr_tile t = {.k = tsr_min(p->blocks.size, p->t1 - t0),
                 .chain = p->blocks.chain,
                 .a = a,
-                .lda = kernels->mr,
+                .lda = mr,
                 .b = b,
                 .ldb = nr,
                 .c = buffer,
-                .ldc = nr,
-                .alpha = 1,
-                .beta = 0,
-                .ahead = (const char *)b,
-                .stride = 0};
-  if (whole && p->sums == NULL) {
-    t.c = (float *)p->g->c.p + row * p->g->c.row + col;
-    t.ldc = p->g->c.row;
-    t.alpha = p->g->alpha;
-    t.beta = beta;
-  }
-  kernels->tile[0][narrow][rows](&t);
-  if (p->sums != NULL) {
-    double *sum = p->sums + (i / kernels->mr * p->panels + panel) * kernels->mr * nr;
-    kernels->fold(rows * nr, buffer, sum, t0 > 0);
-    if (t0 + steps == p->g->k) tsr_merge(p->g, p->g->beta, row, col, rows, cols, sum, nr);
-  } else if (!whole) {
-    tsr_merge32(p->g, beta, row, col, rows, cols, buffer, nr);
+                .ldc = p->sums ? nr : g->c.row,
+                .cut = p->sums ? 0 : (narrow ? nr / 2 : nr) - cols,
+                .alpha = p->sums ? 1 : g->alpha,
+                .beta = p->sums ? 0 : t0 == 0 ? g->beta : 1,
+                .ahead = (const char *)(b + p->panel_b)};
+  t.stride = share / (t.k / 2 + 1) + 1;
+  for (size_t q = 0; q < tiles.count; q++, row += rows, t.a += p->panel_a, t.ahead += share) {
+    rows = tsr_cut_size(&tiles, q);
+    tsr_tile_kernel tile = kernels->tile[0][narrow][rows];
+    if (!tsr_touches(g->uplo, row, col, rows, cols)) continue;
+    if (p->sums) {
+      double *sum = p->sums + ((row - p->i0) * p->panels + panel * rows) * nr;
+      tile(&t);
+      kernels->fold(rows * nr, buffer, sum, t0 > 0);
+      if (t0 + t.k == g->k) tsr_merge(g, row, col, rows, cols, sum, nr);
+      continue;
+    }
+    t.c = (float *)g->c.p + row * g->c.row + col;
+    if (tsr_inside(g->uplo, row, col, rows, cols)) tile(&t);
+    else multiply_over_diagonal(p, tile, &t, row, rows, col, cols);
   }
 }
 
@@ -85,40 +120,58 @@ static void tile(const packed *p, const float *a, const float *b, size_t t0, siz
 static void multiply(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
-  size_t mr = p->kernels->mr, nr = p->kernels->nr, i = chunk / p->groups * p->block_rows, group = chunk % p->groups;
-  size_t rows = tsr_min(p->block_rows, p->rows - i), first = p->panels * group / p->groups,
-         end = p->panels * (group + 1) / p->groups;
-  if (!tsr_touches(g->uplo, p->i0 + i, p->j0 + first * nr, rows, tsr_min(p->cols, end * nr) - first * nr)) return;
-  float *a = p->a + worker * (p->block_rows / mr) * p->panel_a;
+  size_t mr = p->kernels->mr, nr = p->kernels->nr, block = chunk / p->groups, group = chunk % p->groups;
+  size_t row = p->i0 + tsr_cut_start(&p->down, block), rows = tsr_cut_size(&p->down, block),
+         first = p->panels * group / p->groups, end = p->panels * (group + 1) / p->groups;
+  if (!tsr_touches(g->uplo, row, p->j0 + first * nr, rows, tsr_min(p->cols, end * nr) - first * nr)) return;
+  float *a = p->a + worker * p->tiles * p->panel_a;
+  tsr_cut tiles = tiles_of(p, block);
   for (size_t t = p->t0; t < p->t1 && !tsr_stopped(p->run); t += p->blocks.size) {
-    tsr_pack pack = {.w = mr,
-                     .panel = p->panel_a,
-                     .width = rows,
-                     .k = tsr_min(p->blocks.size, p->t1 - t),
-                     .from = tsr_operand_at(&g->a, p->i0 + i, t),
-                     .ld = g->a.ld,
-                     .transpose = !g->a.trans};
-    p->kernels->pack(&pack, a);
-    const float *b = p->b + (t - p->t0) / p->blocks.size * p->panels * p->panel_b;
-    for (size_t panel = first; panel < end; panel++) {
-      for (size_t r = 0; r < rows; r += mr) {
-        tile(p, a + r / mr * p->panel_a, b + panel * p->panel_b, t, i + r, tsr_min(mr, rows - r), panel);
-      }
+    for (size_t q = 0, i = row; q < tiles.count; q++) {
+      tsr_pack pack = {.w = mr,
+                       .width = tsr_cut_size(&tiles, q),
+                       .k = tsr_min(p->blocks.size, p->t1 - t),
+                       .from = tsr_operand_at(&g->a, i, t),
+                       .ld = g->a.ld,
+                       .transpose = !g->a.trans};
+      p->kernels->pack(&pack, a + q * p->panel_a);
+      i += pack.width;
     }
+    const float *b = p->b + (t - p->t0) / p->blocks.size * p->panels * p->panel_b;
+    for (size_t panel = first; panel < end; panel++) multiply_panel(p, a, b + panel * p->panel_b, t, block, panel);
   }
+}
+
+/* The work of one block of C: blocks of rows all of a size, a multiple of the threads where rows allow, and parts of
+ * the rows of B where these are too few. */
+static void share_out(packed *p) {
+  size_t threads = tsr_pool_threads(p->run->pool), mr = p->kernels->mr, tiles = tsr_parts(p->rows, mr);
+  size_t blocks = tsr_max(tsr_parts(tiles, ROW_TILES), threads == 1 ? 1 : tsr_min(tiles, CHUNKS * threads));
+  if (tsr_round_up(blocks, threads) <= 2 * tiles) blocks = tsr_round_up(blocks, threads);
+  p->down = tsr_cut_of(p->rows, tsr_parts(p->rows, tsr_min(blocks, p->rows)));
+  p->panels = tsr_parts(p->cols, p->kernels->nr);
+  p->groups = tsr_max(1, tsr_min(tsr_parts(CHUNKS_MIN * threads, p->down.count), p->panels / GROUP_PANELS));
+  if (threads == 1) p->groups = 1;
+  p->pack_panels = tsr_max(1, tsr_min(PACK_PANELS, p->panels / (CHUNKS_MIN * threads)));
+}
+
+/* Most tiles in a block of A of a block of C. */
+static size_t tiles_in(packed *p, size_t rows, size_t cols) {
+  if (rows == 0) return 0;
+  p->rows = rows;
+  p->cols = cols;
+  share_out(p);
+  return tiles_of(p, 0).count;
 }
 
 /* One block of C over the whole of K, slab by slab. */
 static void multiply_block(packed *p, size_t slab) {
   tsr_pool *pool = p->run->pool;
-  size_t threads = tsr_pool_threads(pool), rows = tsr_parts(p->rows, p->block_rows);
-  p->panels = tsr_parts(p->cols, p->kernels->nr);
-  p->groups = tsr_max(1, tsr_min(tsr_parts(CHUNKS * threads, rows), p->panels / GROUP_PANELS));
-  if (threads == 1) p->groups = 1;
+  share_out(p);
   for (p->t0 = 0; p->t0 < p->g->k && !tsr_stopped(p->run); p->t0 = p->t1) {
     p->t1 = tsr_min(p->g->k, p->t0 + slab);
-    tsr_pool_run(pool, tsr_parts(p->t1 - p->t0, p->blocks.size) * tsr_parts(p->panels, PACK_PANELS), pack_b, p);
-    tsr_pool_run(pool, rows * p->groups, multiply, p);
+    tsr_pool_run(pool, tsr_parts(p->t1 - p->t0, p->blocks.size) * tsr_parts(p->panels, p->pack_panels), pack_b, p);
+    tsr_pool_run(pool, p->down.count * p->groups, multiply, p);
   }
 }
 
@@ -127,13 +180,12 @@ int32_t tsr_gemm_packed(tsr_run *run, const tsr_product *g) {
   size_t mr = p.kernels->mr, nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
   size_t block_rows = p.blocks.wide ? tsr_min(g->m, WIDE_SIDE / mr * mr) : g->m;
   size_t block_cols = tsr_min(g->n, p.blocks.wide ? WIDE_SIDE : COLUMNS), panels = tsr_parts(block_cols, nr);
-  p.block_rows = tsr_min(ROW_TILES, tsr_max(1, tsr_parts(g->m, CHUNKS * threads * mr))) * mr;
-  if (threads == 1) p.block_rows = ROW_TILES * mr;
+  p.tiles = tsr_max(tiles_in(&p, block_rows, block_cols), tiles_in(&p, g->m % block_rows, block_cols));
   p.panel_a = p.blocks.size * mr + TSR_PACK_SLACK;
   p.panel_b = p.blocks.size * nr + TSR_PACK_SLACK;
-  size_t sums = p.blocks.wide ? tsr_parts(block_rows, mr) * panels * mr * nr : 0;
+  size_t sums = p.blocks.wide ? block_rows * panels * nr : 0;
   size_t slab_blocks = tsr_max(1, tsr_min(p.blocks.count, SLAB / (panels * p.panel_b)));
-  size_t floats_a = tsr_round_up(threads * (p.block_rows / mr) * p.panel_a, 16),
+  size_t floats_a = tsr_round_up(threads * p.tiles * p.panel_a, 16),
          floats_b = slab_blocks * panels * p.panel_b;
   double *memory = tsr_scratch(run, sums * sizeof(double) + (floats_a + floats_b + TSR_PACK_SLACK) * sizeof(float));
   if (memory == NULL) return TSR_E_MEMORY;

@@ -14,6 +14,23 @@ typedef __m256d vector64;
 
 INLINE vector spread(float x) { return _mm256_set1_ps(x); }
 INLINE vector madd(vector x, vector y, vector z) { return _mm256_fmadd_ps(x, y, z); }
+INLINE vector load_part(const float *from, size_t n) { return _mm256_maskload_ps(from, tsr_mask(n)); }
+
+/* By halves: a masked store costs a dozen cycles on some processors. */
+INLINE void store_part(float *to, size_t n, vector x) {
+  __m128 y = _mm256_castps256_ps128(x);
+  if (n & 4) {
+    _mm_storeu_ps(to, y);
+    to += 4;
+    y = _mm256_extractf128_ps(x, 1);
+  }
+  if (n & 2) {
+    _mm_storel_pi((__m64 *)(void *)to, y);
+    to += 2;
+    y = _mm_movehl_ps(y, y);
+  }
+  if (n & 1) _mm_store_ss(to, y);
+}
 
 void tsr_fold_avx2(size_t n, const float *from, double *to, bool add) {
   size_t i = 0;

@@ -16,6 +16,9 @@ typedef __m512d vector64;
 
 INLINE vector spread(float x) { return _mm512_set1_ps(x); }
 INLINE vector madd(vector x, vector y, vector z) { return _mm512_fmadd_ps(x, y, z); }
+INLINE __mmask16 first(size_t n) { return (__mmask16)((1u << n) - 1); }
+INLINE vector load_part(const float *from, size_t n) { return _mm512_maskz_loadu_ps(first(n), from); }
+INLINE void store_part(float *to, size_t n, vector x) { _mm512_mask_storeu_ps(to, first(n), x); }
 
 const tsr_kernels tsr_kernels_avx512 = {
     .mr = MR,

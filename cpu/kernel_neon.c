@@ -29,6 +29,19 @@ typedef vector64 unaligned64 __attribute__((aligned(8)));
 INLINE vector spread(float x) { return vdupq_n_f32(x); }
 INLINE vector madd(vector x, vector y, vector z) { return vfmaq_f32(z, x, y); }
 
+INLINE vector load_part(const float *from, size_t n) {
+  vector x = {from[0]};
+  if (n > 1) x[1] = from[1];
+  if (n > 2) x[2] = from[2];
+  return x;
+}
+
+INLINE void store_part(float *to, size_t n, vector x) {
+  to[0] = x[0];
+  if (n > 1) to[1] = x[1];
+  if (n > 2) to[2] = x[2];
+}
+
 INLINE void step(const int rows, const int vectors, const bool by_rows, cursor *at, sums sum) {
   const int fours = by_rows ? 0 : rows / 4 * 4;
   vector a, b[2];

@@ -62,7 +62,7 @@ INLINE void tile(const int rows, const int vectors, const bool by_rows, const ts
   for (; depth > 0; depth--) add(rows * vectors, stack[depth - 1], stack[depth]);
   for (int i = 0; i < rows; i++) {
     float *c = t->c + (size_t)i * t->ldc;
-    for (int j = 0; j < LANES * vectors; j++) {
+    for (size_t j = 0; j < LANES * vectors - t->cut; j++) {
       double s = t->alpha * (double)stack[0][i * vectors + j / LANES][j % LANES];
       c[j] = (float)(t->beta == 0 ? s : s + t->beta * (double)c[j]);
     }

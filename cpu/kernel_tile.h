@@ -37,6 +37,10 @@ INLINE void step64(const int rows, const double *a, const double *b, sums64 sum)
 INLINE vector spread(float x);
 INLINE vector madd(vector x, vector y, vector z);
 
+/* The first n lanes, 0 < n < LANES: no other number of memory is touched; what the other lanes hold is not used. */
+INLINE vector load_part(const float *from, size_t n);
+INLINE void store_part(float *to, size_t n, vector x);
+
 INLINE vector load(const float *from) {
   vector x;
   memcpy(&x, from, sizeof x);
@@ -92,6 +96,24 @@ INLINE void chains(const int rows, const int vectors, const bool by_rows, const 
   while (depth > 0) add(rows, vectors, sum, stack[--depth]);
 }
 
+/* C = alpha sum + beta C, of the last vector only its first lanes. `fresh`: beta is 0. */
+INLINE void finish(const int rows, const int vectors, const bool fresh, const bool part, const tsr_tile *t, sums sum) {
+  /* Apart from *t, which a store to C might change for all that the compiler knows. */
+  const vector alpha = spread((float)t->alpha), beta = spread((float)t->beta);
+  const size_t ldc = t->ldc, lanes = LANES - t->cut;
+  float *c = t->c;
+  UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      float *to = c + (size_t)i * ldc + LANES * j;
+      const bool cut = part && j == vectors - 1;
+      vector x = alpha * sum[i][j];
+      if (!fresh) x = madd(alpha, sum[i][j], beta * (cut ? load_part(to, lanes) : load(to)));
+      if (cut) store_part(to, lanes, x);
+      else store(to, x);
+    }
+  }
+}
+
 INLINE void tile(const int rows, const int vectors, const bool by_rows, const tsr_tile *t) {
   sums sum;
   UNROLL for (int i = 0; i < rows; i++) {
@@ -99,13 +121,12 @@ INLINE void tile(const int rows, const int vectors, const bool by_rows, const ts
     if (vectors > 1) __builtin_prefetch(t->c + (size_t)i * t->ldc + NR - 1, 0, 3);
   }
   chains(rows, vectors, by_rows, t, sum);
-  vector alpha = spread((float)t->alpha), beta = spread((float)t->beta);
-  UNROLL for (int i = 0; i < rows; i++) {
-    UNROLL for (int j = 0; j < vectors; j++) {
-      float *c = t->c + (size_t)i * t->ldc + LANES * j;
-      if (t->beta == 0) store(c, alpha * sum[i][j]);
-      else store(c, madd(alpha, sum[i][j], beta * load(c)));
-    }
+  if (t->cut == 0) {
+    if (t->beta == 0) finish(rows, vectors, true, false, t, sum);
+    else finish(rows, vectors, false, false, t, sum);
+  } else {
+    if (t->beta == 0) finish(rows, vectors, true, true, t, sum);
+    else finish(rows, vectors, false, true, t, sum);
   }
 }
 

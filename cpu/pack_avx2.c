@@ -64,8 +64,9 @@ INLINE void transpose_lines(const bool wide, const size_t w, size_t lines, size_
   for (size_t t = 0; t < k; t += LANES) {
     __m256 r[LANES];
     size_t left = k - t;
-    if (lines == LANES && left >= LANES) {
-      UNROLL for (size_t i = 0; i < LANES; i++) r[i] = _mm256_loadu_ps(from + i * ld + t);
+    if (left >= LANES) {
+      UNROLL for (size_t i = 0; i < LANES; i++)
+        r[i] = i < lines ? _mm256_loadu_ps(from + i * ld + t) : _mm256_setzero_ps();
     } else {
       __m256i mask = tsr_mask(left);
       UNROLL for (size_t i = 0; i < LANES; i++)
