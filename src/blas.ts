@@ -281,7 +281,7 @@ export function bdsdc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {
 export function syev(G: Matrix, W: Matrix, Z: Matrix, o: OperationOptions = {}): void {
   const [g, w, z] = [G.descriptor(), W.descriptor(), Z.descriptor()];
   const size = sizeOf(G, Z.shape[1], 4 * G.shape[0] ** 3 / 3);
-  encode("syev", [G, W, Z], size, o, ({ native }) => (c, p) => native.tsr_syev(c, g, w, z, p));
+  encode("syev", [G, W, Z], size, o, (native, c, p) => native.tsr_syev(c, g, w, z, p));
 }
 
 /** Orthogonal J_t that make the symmetric blocks G_t diagonal; both lie one below the other, of order k <= 64. An
