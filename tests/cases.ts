@@ -106,6 +106,7 @@ function combinations(): Case[] {
       }
     }
     list.push(make("gemm", 131, 73, 307, { transA, transB, alpha: -1, beta: 1, placed: "inside" }));
+    list.push(make("gemm", 323, 325, 35, { transA, transB }));
   }
   return list;
 }

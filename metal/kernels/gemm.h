@@ -1,5 +1,5 @@
 /* gemm.h: one tile of C = alpha A B + beta C, BM x BN, by WM x WN simdgroups on matrices of 8 x 8. Both operands are
- * staged in threadgroup memory as they lie, 16 steps of K at a time, in rows 4 numbers longer than they need to be
+ * staged in threadgroup memory as they lie, BK steps of K at a time, in rows 4 numbers longer than they need to be
  * (so that the 8 rows of a matrix fall into different banks); K is filled up with zeros in both. */
 #ifndef TSR_GEMM_H
 #define TSR_GEMM_H
@@ -7,7 +7,6 @@
 #include "triangle.h"
 #pragma METAL fp contract(off)
 
-constant constexpr uint GEMM_STEP = 16u; /* steps of K staged at a time */
 constant constexpr uint GEMM_PAD = 4u;
 constant constexpr uint GEMM_BAND = 8u; /* rows of tiles walked together, so that their operands stay cached */
 
@@ -42,12 +41,12 @@ inline void gemm_stage(device const float *from, uint ld, uint outer, uint inner
   }
 }
 
-/* sums += the staged steps of K; `left` and `right` point at the simdgroup's first row and column. */
-template <uint TM, uint TN, uint LDA, uint LDB, bool TA, bool TB>
+/* sums += the BK staged steps of K; `left` and `right` point at the simdgroup's first row and column. */
+template <uint TM, uint TN, uint BK, uint LDA, uint LDB, bool TA, bool TB>
 inline void gemm_multiply(threadgroup const float *left, threadgroup const float *right,
                           thread simdgroup_float8x8 *sums) {
 #pragma unroll
-  for (uint k = 0u; k < GEMM_STEP; k += 8u) {
+  for (uint k = 0u; k < BK; k += 8u) {
     simdgroup_float8x8 a[TM];
     simdgroup_float8x8 b[TN];
 #pragma unroll

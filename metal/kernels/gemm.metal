@@ -1,9 +1,11 @@
 /* gemm.metal: products by tiles of C, also of a triangle of C and with K split into parts. Grid: (tiles * parts);
  * threads and threadgroup bytes (nn, nt, tn, tt):
- *   gemm_XX_64      64 x 64, 4 simdgroups of 32 x 32, 128 threads, 9472 10240 8704 9472; FOLD_EXACT would spill
- *   gemm_XX_64fine  64 x 64, 8 simdgroups of 32 x 16, 256 threads, the same
- *   gemm_XX_64x32   64 x 32, 4 simdgroups of 32 x 16, 128 threads, 7424 7680 6656 6912; for narrow C
- *   gemm_XX_32      32 x 32, 4 simdgroups of 16 x 16, 128 threads, 4864 5120 4608 4864; for small C */
+ *   gemm_XX_64      64 x 64 x 16, 4 simdgroups of 32 x 32, 128 threads, 9472 10240 8704 9472; FOLD_EXACT would spill
+ *   gemm_XX_64fine  64 x 64 x 16, 8 simdgroups of 32 x 16, 256 threads, the same
+ *   gemm_XX_64deep  64 x 64 x 32, 4 simdgroups of 32 x 32, 128 threads, 17920 18432 17408 17920; for few tiles, which
+ *                   leave threadgroup memory free: half the barriers, twice the loads under way
+ *   gemm_XX_64x32   64 x 32 x 32, 4 simdgroups of 32 x 16, 128 threads, 13824 13824 13312 13312; for narrow C
+ *   gemm_XX_32      32 x 32 x 16, 4 simdgroups of 16 x 16, 128 threads, 4864 5120 4608 4864; for small C */
 #include <metal_stdlib>
 #include <metal_simdgroup>
 #include <metal_simdgroup_matrix>
@@ -11,16 +13,16 @@ using namespace metal;
 #include "gemm.h"
 #pragma METAL fp contract(off)
 
-template <uint BM, uint BN, uint WM, uint WN, bool TA, bool TB>
+template <uint BM, uint BN, uint BK, uint WM, uint WN, bool TA, bool TB>
 [[kernel, max_total_threads_per_threadgroup(WM * WN * 32)]] void gemm(
     constant gemm_args &p [[buffer(0)]], device const uint *gate [[buffer(1)]],
     device const float *a [[buffer(2)]], device const float *b [[buffer(3)]], device float *c [[buffer(4)]],
     uint group [[threadgroup_position_in_grid]], uint index [[thread_index_in_threadgroup]],
     uint simdgroup [[simdgroup_index_in_threadgroup]], uint lane [[thread_index_in_simdgroup]]) {
-  constexpr uint LDA = (TA ? BM : GEMM_STEP) + GEMM_PAD, LDB = (TB ? GEMM_STEP : BN) + GEMM_PAD;
+  constexpr uint LDA = (TA ? BM : BK) + GEMM_PAD, LDB = (TB ? BK : BN) + GEMM_PAD;
   constexpr uint THREADS = WM * WN * 32u, SM = BM / WM, SN = BN / WN, N = SM / 8u * (SN / 8u);
-  threadgroup float staged_a[(TA ? GEMM_STEP : BM) * LDA];
-  threadgroup float staged_b[(TB ? BN : GEMM_STEP) * LDB];
+  threadgroup float staged_a[(TA ? BK : BM) * LDA];
+  threadgroup float staged_b[(TB ? BN : BK) * LDB];
   if (*gate == 0u) return;
 
   const uint part = (p.first + group) / p.tiles;
@@ -42,18 +44,18 @@ template <uint BM, uint BN, uint WM, uint WN, bool TA, bool TB>
   uint chains = 0u;
   while (k < end) {
     const uint chain_end = GEMM_FOLD == FOLD_NONE ? end : min(end, k + p.chain);
-    for (; k < chain_end; k += GEMM_STEP) {
+    for (; k < chain_end; k += BK) {
       threadgroup_barrier(mem_flags::mem_threadgroup);
-      if (TA) gemm_stage<GEMM_STEP, BM, THREADS>(a, p.lda, end - k, p.m - i0, staged_a, index);
-      else gemm_stage<BM, GEMM_STEP, THREADS>(a, p.lda, p.m - i0, end - k, staged_a, index);
+      if (TA) gemm_stage<BK, BM, THREADS>(a, p.lda, end - k, p.m - i0, staged_a, index);
+      else gemm_stage<BM, BK, THREADS>(a, p.lda, p.m - i0, end - k, staged_a, index);
       if (!twin) {
-        if (TB) gemm_stage<BN, GEMM_STEP, THREADS>(b, p.ldb, p.n - j0, end - k, staged_b, index);
-        else gemm_stage<GEMM_STEP, BN, THREADS>(b, p.ldb, end - k, p.n - j0, staged_b, index);
+        if (TB) gemm_stage<BN, BK, THREADS>(b, p.ldb, p.n - j0, end - k, staged_b, index);
+        else gemm_stage<BK, BN, THREADS>(b, p.ldb, end - k, p.n - j0, staged_b, index);
       }
       threadgroup_barrier(mem_flags::mem_threadgroup);
-      gemm_multiply<SM / 8u, SN / 8u, LDA, LDB, TA, TB>(left, right, sums.chain);
-      a += TA ? ulong(GEMM_STEP) * p.lda : GEMM_STEP;
-      b += TB ? GEMM_STEP : ulong(GEMM_STEP) * p.ldb;
+      gemm_multiply<SM / 8u, SN / 8u, BK, LDA, LDB, TA, TB>(left, right, sums.chain);
+      a += TA ? ulong(BK) * p.lda : BK;
+      b += TB ? BK : ulong(BK) * p.ldb;
     }
     chains++;
     if (GEMM_FOLD != FOLD_NONE) gemm_fold(sums, chains % p.group == 0u || k >= end);
@@ -68,7 +70,8 @@ template <uint BM, uint BN, uint WM, uint WN, bool TA, bool TB>
   GEMM("gemm_tn_" TILE, __VA_ARGS__, true, false) \
   GEMM("gemm_tt_" TILE, __VA_ARGS__, true, true)
 
-GEMMS("64", 64, 64, 2, 2)
-GEMMS("64fine", 64, 64, 2, 4)
-GEMMS("64x32", 64, 32, 2, 2)
-GEMMS("32", 32, 32, 2, 2)
+GEMMS("64", 64, 64, 16, 2, 2)
+GEMMS("64fine", 64, 64, 16, 2, 4)
+GEMMS("64deep", 64, 64, 32, 2, 2)
+GEMMS("64x32", 64, 32, 32, 2, 2)
+GEMMS("32", 32, 32, 16, 2, 2)

@@ -10,7 +10,7 @@ struct product_scale {
 
 /* C = alpha A B + beta C. lda and ldb are those of the operands as stored; element (i,j) of C lies at i*c_row +
  * j*c_col. K is cut into parts of `part` steps; the sums of part q go to C + q*m*c_row. A chain has `chain` steps of K,
- * a multiple of 16, and `group` chains make a group. */
+ * a multiple of what the kernel stages, and `group` chains make a group. */
 struct gemm_args {
   tsr_uint m, n, k, lda, ldb, c_row, c_col;
   tsr_uint first; /* number of the first tile of this launch; */

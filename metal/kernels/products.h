@@ -7,7 +7,8 @@
  *
  * FOLD_NONE     L = K. The last step (below) rounds once more: L + 1.
  * FOLD_PLAIN    n = ceil(K/L) chains are added up one after the other; the first addition is exact: L + (n-1) + 1. The
- *               best L is near sqrt(K), so this keeps the budget up to K = 17536 with chain 256, 352 with chain 32.
+ *               best L is near sqrt(K), so this keeps the budget up to K = 17536 with chain 256, 352 with chain 32 (160
+ *               where 32 steps are staged at a time).
  * FOLD_EXACT    g chains are added up plainly, and that group is added to a pair hi + lo: hi by two-sum, whose error is
  *               exact, lo plainly. |each error| <= u |A||B|, so after F = ceil(K/(L g)) groups lo is off by at most
  *               F^2 u^2 |A||B|, which is u |A||B| at F = 4096. L + (g-1) + 1 + 1.

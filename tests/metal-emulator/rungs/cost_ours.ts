@@ -56,6 +56,7 @@ function openRecorder(path: string): Recorder {
 const tileSizes: Readonly<Record<string, readonly [number, number]>> = {
   "64": [64, 64],
   "64fine": [64, 64],
+  "64deep": [64, 64],
   "64x32": [64, 32],
   "32": [32, 32],
 };

@@ -1,6 +1,6 @@
 // Rung 9's own cases: each family of kernels at odd sizes, through the library's host, against float64. Small enough
-// for compute-sanitizer, and products reach every tile. Prints a line a case: the error, and the bound that it must
-// keep. Names of families as parameters run those only.
+// for compute-sanitizer, and for the sanitizers that watch the host in rung 4; products reach every tile. Prints a line
+// a case: the error, and the bound that it must keep. Names of families as parameters run those only.
 import process from "node:process";
 import * as abi from "../../../ffi/symbols.ts";
 import * as la from "../../../src/index.ts";
@@ -10,7 +10,7 @@ import { normal, randsvd, symmetric } from "../../matrices.ts";
 import * as t from "../../metrics.ts";
 import { type Operand, options, Raw } from "../../raw.ts";
 
-const products = [[67, 45, 83], [33, 29, 17], [70, 131, 1055], [5, 3, 1]] as const;
+const products = [[67, 45, 83], [33, 29, 17], [70, 131, 1055], [5, 3, 1], [323, 325, 35]] as const;
 const tiles = { simd64: abi.TSR_TILE_SIMD64, simd32: abi.TSR_TILE_SIMD32, inner: abi.TSR_TILE_INNER };
 const INSIDE = { slack: 3, offset: 5 };
 
