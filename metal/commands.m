@@ -4,6 +4,7 @@
  * Buffers are untracked: dispatches are ordered by a barrier inside an encoder, encoders by the fence. */
 #import <Metal/Metal.h>
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "metal.h"
 
 enum { MOST_FLYING = 2, MOST_DISPATCHES = 512 };
-static const double BUDGET_FLOPS = 2.5e11, WAIT_SECONDS = 30;
+static const double BUDGET_FLOPS = 2.5e11, WAIT_SECONDS = 30, LEAST_CORES = 8;
 
 /* A committed command buffer, shared with its completion handler, which may come after the host has given up. */
 typedef struct {
@@ -209,6 +210,11 @@ static bool touch_all(tsr_commands *c) {
   return true;
 }
 
+/* Flops that take as long: a threadgroup has one core, so fewer than there are cores leave the others idle. */
+static double cost_of(const tsr_dispatch *d) {
+  return d->cost * fmax(1, LEAST_CORES / ((double)d->groups[0] * d->groups[1] * d->groups[2]));
+}
+
 static void encode(const tsr_commands *c, id<MTLComputePipelineState> state, const tsr_op *op,
                    const tsr_dispatch *d) {
   id<MTLComputeCommandEncoder> encoder = c->encoder;
@@ -240,7 +246,7 @@ int32_t tsr_metal_run(tsr_run *run, const tsr_op *op, const tsr_dispatch *d) {
   int32_t status = begin(run, c);
   if (status != TSR_OK) return status;
   encode(c, state, op, d);
-  c->cost += d->cost;
+  c->cost += cost_of(d);
   c->dispatches++;
   return c->cost >= BUDGET_FLOPS || c->dispatches >= MOST_DISPATCHES ? commit(run, c) : TSR_OK;
 }

@@ -5,7 +5,10 @@
 #include "kernels/getrf_args.h"
 #include "ops.h"
 
-enum { LEAF = 32, THREADS = 512, SWAP_THREADS = 256 };
+enum {
+  LEAF = 32, THREADS = 512, SWAP_THREADS = 256,
+  MOST_ROWS = 1 << 20 /* of a leaf, which one threadgroup on one core finishes in a quarter second */
+};
 
 typedef struct {
   tsr_run *run;
@@ -88,6 +91,7 @@ static int32_t factorize(const factor *f, size_t first, size_t end) {
 
 int32_t tsr_metal_getrf(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0];
+  if (A->rows > MOST_ROWS) return tsr_metal_host(run, op);
   factor f = {run, op, A};
   size_t n = A->rows < A->cols ? A->rows : A->cols;
   int32_t status = factorize(&f, 0, n);

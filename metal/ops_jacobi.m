@@ -4,7 +4,10 @@
 #include "ops.h"
 #include "ops_f64.h"
 
-enum { LINES = 32 };
+enum {
+  LINES = 32,
+  GRAM_LINES = 1 << 19 /* the longest that one threadgroup, on one core, adds up in a quarter second (half of it) */
+};
 
 /* No two columns have a cosine above 1; this keeps a tolerance within float32. */
 static const double LARGEST_COSINE = 0x1p20;
@@ -74,6 +77,7 @@ int32_t tsr_metal_apply(tsr_run *run, const tsr_op *op) {
     return in_parts(run, op, &d, &args.first, pairs->cols, 1, 8 * square);
   }
   if (op->flags == TSR_GRAM) {
+    if (lines > GRAM_LINES) return tsr_metal_host(run, op);
     d.kernel = "apply_gram";
     return in_parts(run, op, &d, &args.first, pairs->cols, 0, 8 * square * (double)lines);
   }

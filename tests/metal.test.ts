@@ -5,9 +5,11 @@ import { test } from "node:test";
 import * as la from "../src/index.ts";
 import { type Device, DeviceError, Matrix, open, OutOfMemoryError } from "../src/index.ts";
 import { buildEmulator } from "./metal-emulator/build.ts";
-import { buildFake, buildLibrary, missing } from "./metal-emulator/fake/build.ts";
-import { Fake } from "./metal-emulator/fake/fake.ts";
-import { sameBits } from "./helpers.ts";
+import { buildFake, buildLibrary, missing, type Planted } from "./metal-emulator/fake/build.ts";
+import { Fake, type Report } from "./metal-emulator/fake/fake.ts";
+import * as factors from "./factors.ts";
+import { numbers, sameBits } from "./helpers.ts";
+import { hold, singularValues64, wide } from "./metrics.ts";
 
 const MB = 2 ** 20;
 const skip = missing() ?? false;
@@ -151,3 +153,82 @@ test("metal: memory that the GPU does not have is an OutOfMemoryError that tells
     sameBits(la.qrSync(small).r.data, truth, "small work goes on");
   });
 });
+
+// ---- the watchdog: a GPU ends what takes too long ----
+
+type Counts = Pick<Report, "commandBuffers" | "dispatches">;
+
+/** A limit of the library, lowered so far that small work meets it. */
+interface Lowered extends Planted {
+  /** Its results must be right, or else the same as without the lower limit. */
+  readonly work: (device: Device) => Float32Array[] | undefined;
+  /** What the lower limit must do to the counts. */
+  readonly seen: (ordinary: Counts, lowered: Counts) => boolean;
+}
+
+/** Right-hand sides as columns, and, for the certified basis, as rows. */
+function solves(device: Device): Float32Array[] {
+  using random = Matrix.random(140, 140, { device, seed: 3 }), eye = Matrix.eye(140, 140, { device });
+  using t = la.addSync(random, eye, { beta: 40 }), b = Matrix.random(140, 450, { device, seed: 4 });
+  using tall = Matrix.random(450, 40, { device, seed: 5 }), x = la.solveTriangularSync(t, b, { lower: true });
+  return [x.data.slice(), la.qrSync(tall).q.data.slice()];
+}
+
+const limits: readonly Lowered[] = [
+  {
+    name: "short-solves",
+    file: "metal/ops_triangular.m",
+    from: "(size_t)(TSR_METAL_DISPATCH_FLOPS / cost_of_one)",
+    to: "100",
+    work: solves,
+    seen: (ordinary, lowered) => lowered.dispatches >= ordinary.dispatches + 4,
+  },
+  {
+    name: "slow-groups",
+    file: "metal/commands.m",
+    from: "LEAST_CORES = 8;",
+    to: "LEAST_CORES = 1e9;",
+    work: solves,
+    seen: (ordinary, lowered) => lowered.commandBuffers > ordinary.commandBuffers,
+  },
+  {
+    name: "short-gram",
+    file: "metal/ops_jacobi.m",
+    from: "GRAM_LINES = 1 << 19",
+    to: "GRAM_LINES = 1 << 4",
+    work: (device) => {
+      const a = Matrix.random(60, 40, { device, seed: 6 }), { u, s, vt } = la.svdSync(a, { method: "jacobi" });
+      hold(factors.svd(numbers(a), { u: numbers(u), s, vt: numbers(vt) }, singularValues64(wide(numbers(a)))), "svd");
+      return undefined;
+    },
+    seen: (ordinary, lowered) => lowered.dispatches < ordinary.dispatches,
+  },
+  {
+    name: "short-columns",
+    file: "metal/ops_getrf.m",
+    from: "MOST_ROWS = 1 << 20",
+    to: "MOST_ROWS = 1 << 4",
+    work: (device) => {
+      const a = Matrix.random(60, 40, { device, seed: 6 }), { l, u, p } = la.luSync(a);
+      hold(factors.lu(numbers(a), numbers(l), numbers(u), p), "lu");
+      return undefined;
+    },
+    seen: (ordinary, lowered) => lowered.dispatches < ordinary.dispatches,
+  },
+];
+
+for (const { work, seen, ...limit } of limits) {
+  test(`metal: a limit of the watchdog, lowered: ${limit.name}`, { skip }, async () => {
+    await under("TSR_EMULATED_ORDER", 0, async ({ fake, library }) => {
+      const done = (path: string): { counts: Counts; results: Float32Array[] | undefined } => {
+        using device = open({ library: path });
+        const before = fake.report(), results = work(device), after = fake.report();
+        const of = (name: keyof Counts): number => after[name] - before[name];
+        return { counts: { commandBuffers: of("commandBuffers"), dispatches: of("dispatches") }, results };
+      };
+      const ordinary = done(library), lowered = done(await buildLibrary(limit));
+      assert.ok(seen(ordinary.counts, lowered.counts), JSON.stringify([ordinary.counts, lowered.counts]));
+      ordinary.results?.forEach((result, i) => sameBits(lowered.results![i]!, result, `result ${i}`));
+    });
+  });
+}
