@@ -1,6 +1,6 @@
 // The gate behind `npm test`: stale code, types, lint, then one suite under Bun and under Deno, a process for each
 // file, and the same again on emulated Metal. `npm test -- qr` runs only the test files whose name contains "qr",
-// without the static checks.
+// without the static checks; with `--emulated` too they run on emulated Metal alone, in all circumstances.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -197,8 +197,8 @@ async function installTools(): Promise<void> {
 
 const testOf = (file: string): string => file.replace(/^tests\/(.*)\.test\.ts$/, "$1");
 
-/** The suite on emulated Metal. */
-async function runEmulated(files: readonly string[]): Promise<Counts[]> {
+/** The suite on emulated Metal: what the gate runs of it, or the whole. */
+async function runEmulated(files: readonly string[], whole: boolean): Promise<Counts[]> {
   const without = missing();
   if (without !== undefined) return [{ passed: 0, failed: 0, skipped: [`all tests on emulated Metal: ${without}`] }];
   const libraries: string[] = [];
@@ -211,20 +211,19 @@ async function runEmulated(files: readonly string[]): Promise<Counts[]> {
     return [{ passed: 0, failed: 1, skipped: [] }];
   }
   const [library = "", kernels = "", watched = ""] = libraries;
+  const circumstances = parts(library, kernels, watched, whole);
   const results = await runSuites(
-    parts(library, kernels, watched).map(({ takes, ...part }) => ({
-      ...part,
-      files: files.filter((file) => takes(testOf(file))),
-    })),
+    circumstances.map(({ takes, ...part }) => ({ ...part, files: files.filter((file) => takes(testOf(file))) })),
   );
-  for (const reason of reasons(files.map(testOf))) console.log(`not on emulated Metal: ${reason}`);
+  for (const reason of reasons(files.map(testOf), circumstances)) console.log(reason);
   return results;
 }
 
 /** Whether a test was skipped for want of another project's file, which no set-up of this machine can mend. */
 const unfetched = (skipped: string): boolean => /tests\/compat\.test\.ts: .*cannot be fetched/.test(skipped);
 
-const filters = process.argv.slice(2);
+const words = process.argv.slice(2), filters = words.filter((word) => word !== "--emulated");
+const emulatedOnly = words.length > filters.length;
 const all = readdirSync(join(root, "tests")).filter((name) => name.endsWith(".test.ts")).sort();
 const files = all.filter((name) => filters.length === 0 || filters.some((f) => name.includes(f))).map((name) =>
   `tests/${name}`
@@ -242,12 +241,13 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]
 mkdirSync(reports, { recursive: true });
 const start = performance.now();
 const results: Counts[] = [];
-if (filters.length === 0) results.push(await runStatics());
-else console.log("static checks left out: file names were given");
+if (words.length === 0) results.push(await runStatics());
+else console.log("static checks left out: a part was asked for");
 await installTools();
 for (const command of Object.values(runtimes)) console.log(`$ ${command("FILE", "REPORT").join(" ")}`);
-results.push(...await runSuites(Object.keys(runtimes).map((runtime) => ({ name: runtime, runtime, env: {}, files }))));
-results.push(...await runEmulated(files));
+const suites = Object.keys(runtimes).map((runtime) => ({ name: runtime, runtime, env: {}, files }));
+if (!emulatedOnly) results.push(...await runSuites(suites));
+results.push(...await runEmulated(files, emulatedOnly));
 
 const skipped = results.flatMap((r) => r.skipped);
 for (const name of skipped) console.log(`skipped: ${name}`);

@@ -1,5 +1,6 @@
-// Rung 4 as the gate runs it: the public suite on device "metal", through the .m files of metal/ on the fake Metal,
-// with the kernels executed by the emulator. A table of what runs there, on which runtime, in which circumstances.
+// Rung 4: the public suite on device "metal", through the .m files of metal/ on the fake Metal, with the kernels
+// executed by the emulator. A table of what runs there, on which runtime, in which circumstances: in the gate, and, of
+// each circumstance more, in `npm run verify`.
 
 /** Build what the parts use, and print the paths: the library; the kernels, plain and checked. */
 export const builds: readonly (readonly string[])[] = [
@@ -16,7 +17,6 @@ const leftOut: Readonly<Record<string, string>> = {
   devices: "opens the CPU's devices by name",
   emulator: "the emulator itself, without a device",
   engines: "vendors' libraries, on the CPU",
-  fault: "files that are no library, threads and ends of processes: the core, the same for all devices",
   isa: "the CPU's instruction sets",
   lapack: "vendors' libraries, on the CPU",
   metal: "opens the device in circumstances of its own",
@@ -38,52 +38,93 @@ const leftOut: Readonly<Record<string, string>> = {
   vendors: "vendors' libraries, on the CPU",
 };
 
-/** Files for both runtimes: memory, calls, promises, errors. Kernels give both the same bits, as bits.test.ts says. */
-const ofRuntime = ["abi", "arguments", "async", "bits", "input", "matrix", "memory", "operands", "views"];
-
 export interface Part {
   readonly name: string;
   readonly runtime: "Bun" | "Deno";
-  readonly takes: (test: string) => boolean;
   readonly env: Readonly<Record<string, string>>;
+  readonly takes: (test: string) => boolean;
+  /** Test files that run in other circumstances, but not in these, and why. */
+  readonly without: Readonly<Record<string, string>>;
 }
 
-const named = (...tests: readonly string[]) => (test: string): boolean => tests.includes(test);
+type Circumstances = Omit<Part, "takes" | "without"> & Partial<Pick<Part, "without">> & {
+  /** The test files of the gate; without a list, all. */
+  readonly gate?: readonly string[];
+  /** Those of `npm run verify`; without a list, all. */
+  readonly whole?: readonly string[];
+};
 
-/** The parts, with the libraries that were built. */
-export function parts(library: string, kernels: string, watched: string): readonly Part[] {
+/** A file for each family of kernels. */
+const families = ["apply", "basis", "cholesky", "elementwise", "getrf", "jacobi", "matmul", "reduce", "solve"];
+
+const copies = { memory: "the limits are those of memory that is not copied" };
+
+function circumstances(library: string, kernels: string, watched: string): readonly Circumstances[] {
   const use = (path: string) => ({ TSR_LIB: library, TSR_DEVICE: "metal", TSR_EMULATED_KERNELS: path });
   const plain = use(kernels);
   // Races, bounds and uninitialised memory end a test; groups run their threads in another order.
   const checked = (order: number) => ({ ...use(watched), TSR_EMULATED_CHECK: "1", TSR_EMULATED_ORDER: `${order}` });
   const name = (runtime: string, more = "") => `${runtime} on Metal (emulated)${more}`;
   return [
-    { name: name("Bun"), runtime: "Bun", takes: (test) => !(test in leftOut), env: plain },
-    { name: name("Deno"), runtime: "Deno", takes: named(...ofRuntime), env: plain },
+    { name: name("Bun"), runtime: "Bun", env: plain },
+    {
+      // Memory, calls, promises, errors. Kernels give both runtimes the same bits, as bits.test.ts says.
+      name: name("Deno"),
+      runtime: "Deno",
+      env: plain,
+      gate: ["abi", "arguments", "async", "bits", "input", "matrix", "memory", "operands", "views"],
+    },
     {
       name: name("Deno", ", Apple's pages"),
       runtime: "Deno",
-      takes: named("basis", "elementwise", "matmul", "solve"),
       env: { ...plain, TSR_EMULATED_PAGE: "16384" },
+      without: copies,
+      gate: ["basis", "elementwise", "matmul", "solve"],
     },
     {
       name: name("Bun", ", memory copied"),
       runtime: "Bun",
-      takes: named("async", "elementwise", "views"),
       env: { ...plain, TSR_EMULATED_NOCOPY: "0" },
+      without: copies,
+      gate: ["async", "elementwise", "views"],
     },
-    { name: name("Bun", ", checked, order 1"), runtime: "Bun", takes: named("expm", "matmul"), env: checked(1) },
-    { name: name("Bun", ", checked, order 2"), runtime: "Bun", takes: named("basis", "cholesky"), env: checked(2) },
+    { name: name("Bun", ", checked, order 1"), runtime: "Bun", env: checked(1), gate: ["expm", "matmul"] },
+    {
+      name: name("Bun", ", checked, order 2"),
+      runtime: "Bun",
+      env: checked(2),
+      gate: ["basis", "cholesky"],
+      whole: families,
+    },
     {
       name: name("Deno", ", checked, order 3"),
       runtime: "Deno",
-      takes: named("input", "elementwise"),
       env: checked(3),
+      gate: ["input", "elementwise"],
+      whole: ["input", ...families],
     },
   ];
 }
 
-/** One line for each file that does not run on the emulated device. */
-export function reasons(tests: readonly string[]): string[] {
-  return tests.filter((test) => test in leftOut).map((test) => `${test}: ${leftOut[test]}`);
+/** The parts of the gate, or the whole of them, with the libraries that were built. */
+export function parts(library: string, kernels: string, watched: string, whole: boolean): readonly Part[] {
+  return circumstances(library, kernels, watched).map(({ without = {}, ...part }) => {
+    const list = whole ? part.whole : part.gate;
+    return {
+      ...part,
+      without,
+      takes: (test) => !(test in leftOut || test in without) && (list?.includes(test) ?? true),
+    };
+  });
+}
+
+/** One line for each of the files that does not run on the emulated device, or not in all circumstances. */
+export function reasons(tests: readonly string[], parts: readonly Part[]): string[] {
+  const nowhere = Object.entries(leftOut).filter(([test]) => tests.includes(test));
+  const sometimes = parts.flatMap(({ name, without }) =>
+    Object.entries(without).filter(([test]) => tests.includes(test)).map(([test, why]) =>
+      `not in ${name}: ${test}: ${why}`
+    )
+  );
+  return [...nowhere.map(([test, why]) => `not on emulated Metal: ${test}: ${why}`), ...sometimes];
 }

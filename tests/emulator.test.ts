@@ -344,6 +344,10 @@ function texts(): void {
     test(`emulator: ${path.slice(kernels.length + 1)} passes rung 1`, () => {
       assert.equal(checkTypes(path, options), "");
     });
+    if (process.env["TSR_WHOLE"] !== "1") continue;
+    test(`emulator: the CUDA form of ${path.slice(kernels.length + 1)} compiles`, () => {
+      assert.equal(checkCuda(path, options), "");
+    });
   }
 }
 

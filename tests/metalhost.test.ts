@@ -11,8 +11,16 @@ import { load, type Native } from "../ffi/load.ts";
 import * as abi from "../ffi/symbols.ts";
 import { resolveText } from "../scripts/kernels.mjs";
 import { buildEmulator } from "./metal-emulator/build.ts";
-import { buildFake, buildHost, buildLibrary, missing, type Planted } from "./metal-emulator/fake/build.ts";
+import {
+  buildFake,
+  buildHost,
+  buildLibrary,
+  buildSanitized,
+  missing,
+  type Planted,
+} from "./metal-emulator/fake/build.ts";
 import { Fake } from "./metal-emulator/fake/fake.ts";
+import { bun, type Ended, run, runtime } from "./programs.ts";
 import { nameOf, options, viewOf } from "./raw.ts";
 
 const skip = missing() ?? false;
@@ -305,4 +313,56 @@ for (const { caught, ...bug } of bugs) {
     else if ("left" in caught) assert.ok(left(before.live, after.live).includes(caught.left), seen);
     else assert.match(failure, caught.failure, seen);
   });
+}
+
+// ---- sanitizers: TSR_WHOLE=1, in Bun alone: the child is the same ----
+
+const cases = join(root, "tests/metal-emulator/rungs/cuda_cases.ts");
+
+/** Runs families of the cases with the host code watched by AddressSanitizer and UBSan. */
+async function watch(planted?: Planted, families: readonly string[] = [], shared = 1): Promise<Ended> {
+  const { library, preload } = await buildSanitized(planted);
+  return run(bun, [cases, ...families], {
+    // A JavaScript runtime frees nothing at its end; what of Metal lives on, the fake tells.
+    ASAN_OPTIONS: "detect_leaks=0",
+    LD_PRELOAD: preload,
+    TSR_LIB: library,
+    TSR_DEVICE: "metal",
+    TSR_EMULATED_KERNELS: kernels,
+    TSR_EMULATED_NOCOPY: `${shared}`,
+  });
+}
+
+const plantedMemory: readonly (Planted & { readonly says: RegExp })[] = [
+  {
+    name: "flight-after-end",
+    file: "metal/commands.m",
+    from: "  drop(f);\n  c->flights--;\n",
+    to: "  drop(f);\n  f->over = false;\n  c->flights--;\n",
+    says: /AddressSanitizer: heap-use-after-free[\s\S]*await_oldest/,
+  },
+  {
+    name: "unset-flight",
+    file: "metal/commands.m",
+    from: "calloc(1, sizeof *f)",
+    to: "malloc(sizeof *f)",
+    says: /commands\.m.*runtime error: load of value \d+, which is not a valid value for type '_Bool'/,
+  },
+];
+
+if (process.env["TSR_WHOLE"] === "1" && runtime === "bun") {
+  test("rung 4: sanitizers find nothing in the host's code", { skip }, async () => {
+    for (const ended of [await watch(), await watch(undefined, ["general", "orthogonal", "elementwise"], 0)]) {
+      assert.equal(ended.code, 0, ended.errors);
+      assert.match(ended.out, /all within their bounds/);
+    }
+  });
+
+  for (const { says, ...bug } of plantedMemory) {
+    test(`rung 4: sanitizers find a planted bug: ${bug.name}`, { skip }, async () => {
+      const { code, errors } = await watch(bug, ["elementwise"]);
+      assert.notEqual(code, 0);
+      assert.match(errors, says);
+    });
+  }
 }

@@ -140,11 +140,29 @@ async function link(name: string, units: readonly Unit[], libraries: readonly st
   return output;
 }
 
+/** How all is built: with these flags, under a name that ends so. */
+interface Variant {
+  readonly suffix: string;
+  readonly flags: readonly string[];
+}
+
+const ordinary: Variant = { suffix: "", flags: [] };
+
+/**
+ * Each access to memory, each undefined operation is looked at, in the fake and in all that drives the device; the
+ * first bad one is the end.
+ */
+const watched: Variant = {
+  suffix: "_sanitized",
+  flags: ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared-libsan", "-fno-omit-frame-pointer"],
+};
+
 /** build/emulator/libmetal_fake.so. */
-export function buildFake(): Promise<string> {
-  const flags = hostFlags(), included = hashOf(hashOfFiles(interfaces), headersIn(fake, runtime));
+export function buildFake(variant: Variant = ordinary): Promise<string> {
+  const flags = [...hostFlags(), ...variant.flags],
+    included = hashOf(hashOfFiles(interfaces), headersIn(fake, runtime));
   const units = sources.map((name) => ({ source: `${fake}/${name}`, flags, included }));
-  return link("libmetal_fake.so", units, hostLibraries());
+  return link(`libmetal_fake${variant.suffix}.so`, units, [...hostLibraries(), ...variant.flags]);
 }
 
 /**
@@ -158,18 +176,21 @@ export async function buildHost(
   files: readonly string[],
   flags: readonly string[] = [],
   generated = "",
+  variant: Variant = ordinary,
 ): Promise<string> {
-  await buildFake();
+  await buildFake(variant);
   const c = { flags: [...COMMON, "-std=c11", "-O3", "-D_GNU_SOURCE", ...flags], included: headersIn(...contracts) };
   const objectiveC = {
-    flags: [...hostFlags(), ...flags],
+    flags: [...hostFlags(), ...flags, ...variant.flags],
     included: hashOf(c.included, hashOfFiles(interfaces), headersIn("metal", "metal/kernels"), generated),
   };
   const units = files.map((source) => {
     if (source.endsWith(".m")) return { source, ...objectiveC };
-    return { source, ...c, flags: [...c.flags, ...(instructionFlags(source, process.arch, false) ?? [])] };
+    const more = source.startsWith("core/") ? variant.flags : instructionFlags(source, process.arch, false) ?? [];
+    return { source, ...c, flags: [...c.flags, ...more] };
   });
-  return link(name, units, ["-L", folder, "-lmetal_fake", ...hostLibraries()]);
+  const libraries = ["-L", folder, `-lmetal_fake${variant.suffix}`, ...hostLibraries(), ...variant.flags];
+  return link(name, units, libraries);
 }
 
 /** A change to one file of the library. */
@@ -192,7 +213,7 @@ function plant({ name, file, from, to }: Planted): string {
 }
 
 /** build/emulator/libtesserae.so: all of the library, with Metal as the fake. */
-export function buildLibrary(planted?: Planted): Promise<string> {
+export function buildLibrary(planted?: Planted, variant: Variant = ordinary): Promise<string> {
   const include = join(folder, "include"), text = kernelSource(), bytes = join(include, "kernels.inc");
   mkdirSync(include, { recursive: true });
   writeFileSync(`${bytes}.${process.pid}`, asBytes(text));
@@ -201,7 +222,17 @@ export function buildLibrary(planted?: Planted): Promise<string> {
     .filter((path) => instructionFlags(path, process.arch, false))
     .map((path) => path === planted?.file ? plant(planted) : path);
   const flags = ["-DTSR_METAL", "-I", join(root, "metal")];
-  return buildHost(planted ? `lib${planted.name}.so` : "libtesserae.so", files, flags, text);
+  return buildHost(`lib${planted?.name ?? "tesserae"}${variant.suffix}.so`, files, flags, text, variant);
+}
+
+/** The library, and the fake, watched by AddressSanitizer and UBSan, whose library must be in the process before it. */
+export async function buildSanitized(planted?: Planted): Promise<{ library: string; preload: string }> {
+  const preload = textOf(
+    CLANG,
+    `-print-file-name=libclang_rt.asan-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so`,
+  );
+  if (!preload?.startsWith("/")) throw new Error("AddressSanitizer is missing: apt install libclang-rt-19-dev");
+  return { library: await buildLibrary(planted, watched), preload };
 }
 
 if (import.meta.main) {
