@@ -141,7 +141,10 @@ TSR_API uint32_t tsr_abi(void);
 TSR_API int32_t tsr_open(const uint32_t *config, uint32_t *ctx);
 /* Cancels what runs, waits for it, frees every buffer and thread of the context. */
 TSR_API int32_t tsr_close(uint32_t ctx);
-/* JSON text about the context, NUL-terminated: device, kind, isa, threads, chain, page, tiles, cores. */
+/* JSON text about the context, NUL-terminated: device, kind, isa, threads, cores, chain, page, tiles, emulated (kernels
+ * run on the CPU), of a GPU checks (what its self-test looked at; it opens only where all holds), engines (those that
+ * can be asked for), and of each attached engine, by its name, an object with library (the file), kind (what it calls
+ * itself), and of a BLAS integers (their bits) and lapack (whether it has the factorisations). */
 TSR_API int32_t tsr_info(uint32_t ctx, char *text, uint32_t capacity);
 /* Text of the last error of the context, NUL-terminated, cut to capacity; ctx 0: of the calling thread's last
  * failed call that had no valid context, or that of another thread. */
