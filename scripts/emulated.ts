@@ -14,6 +14,7 @@ const leftOut: Readonly<Record<string, string>> = {
   cli: "sets the variables that choose device and library",
   compat: "other packages' suites: calls that the other files make too",
   conquer: "stedc and bdsdc: host code on every device",
+  decision: "how measured times become rows, without a device",
   devices: "opens the CPU's devices by name",
   emulator: "the emulator itself, without a device",
   engines: "vendors' libraries, on the CPU",
