@@ -192,6 +192,7 @@ typedef struct {
   size_t count, size, longer;
 } tsr_cut;
 static inline tsr_cut tsr_cut_of(size_t lines, size_t most) {
+  if (lines <= most) return (tsr_cut){1, lines, 0}; /* without the divisions, which small products would feel */
   size_t count = tsr_parts(lines, most);
   return (tsr_cut){count, lines / count, lines % count};
 }

@@ -116,15 +116,18 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
  * small; more of them only keep threads busy whose neighbours are held up. */
 static void share_out(inplace *p, size_t threads) {
   const tsr_product *g = p->g;
-  double work = (double)g->m * (double)g->n * (double)g->k, share = work / (double)threads;
-  size_t most = (size_t)fmin(work / CHUNK_WORK, (double)threads * fmax(1, fmin(CHUNKS, share / THREAD_WORK)));
-  if (threads == 1 || work <= INLINE_WORK) most = 1;
-  size_t rows = tsr_max(tsr_parts(g->m, most), tsr_min(g->m, p->kernels->mr));
-  if (most > 1) rows = tsr_min(rows, CHUNK_STRIPS * STRIP_TILES * p->kernels->mr);
-  p->down = tsr_cut_of(g->m, rows);
-  p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, most / p->down.count)));
-  size_t packed = p->panels - p->packed, pieces = tsr_min(most, packed * p->panel / PACK_FLOATS + 1);
-  if (packed > 0) p->packs = tsr_cut_of(packed, tsr_parts(packed, pieces));
+  size_t mr = p->kernels->mr, packed = p->panels - p->packed;
+  double work = (double)g->m * (double)g->n * (double)g->k;
+  p->down = tsr_cut_of(g->m, g->m);
+  p->across = tsr_cut_of(p->panels, p->panels);
+  p->packs = tsr_cut_of(packed, packed);
+  if (threads == 1 || work <= INLINE_WORK) return;
+  double each = fmax(1, fmin(CHUNKS, work / (double)threads / THREAD_WORK));
+  size_t chunks = (size_t)fmin(work / CHUNK_WORK, (double)threads * each);
+  size_t rows = tsr_max(tsr_parts(g->m, chunks), tsr_min(g->m, mr));
+  p->down = tsr_cut_of(g->m, tsr_min(rows, CHUNK_STRIPS * STRIP_TILES * mr));
+  p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, chunks / p->down.count)));
+  p->packs = tsr_cut_of(packed, tsr_max(1, tsr_parts(packed, tsr_min(chunks, packed * p->panel / PACK_FLOATS + 1))));
 }
 
 /* A panel can stay when it is whole along memory, half a one being whole where C takes the sums. A row of B apart by
