@@ -47,6 +47,8 @@ static void pack_b(void *context, size_t chunk, uint32_t worker) {
   p->kernels->pack(&pack, p->b + (block * p->panels + first) * p->panel_b);
 }
 
+/* Tiles of a block of A: even ones where its rows lie along memory, else all but the last as high as can be, so that
+ * the block is packed in the order of memory. */
 static tsr_cut tiles_of(const packed *p, size_t block) {
   return tsr_cut_of(tsr_cut_size(&p->down, block), p->kernels->mr);
 }
@@ -82,7 +84,8 @@ static void multiply_panel(const packed *p, const float *a, const float *b, size
   const tsr_product *g = p->g;
   const tsr_kernels *kernels = p->kernels;
   size_t mr = kernels->mr, nr = kernels->nr, cols = tsr_min(nr, p->cols - panel * nr), col = p->j0 + panel * nr;
-  size_t narrow = cols <= nr / 2 && p->sums == NULL, row = p->i0 + tsr_cut_start(&p->down, block), rows;
+  size_t narrow = cols <= nr / 2 && p->sums == NULL, row = p->i0 + tsr_cut_start(&p->down, block), rows,
+         end = row + tsr_cut_size(&p->down, block);
   tsr_cut tiles = tiles_of(p, block);
   size_t share = p->panel_b * sizeof(float) / tiles.count;
   float buffer[TSR_TILE_SIZE_MAX];
@@ -100,7 +103,7 @@ static void multiply_panel(const packed *p, const float *a, const float *b, size
                 .ahead = (const char *)(b + p->panel_b)};
   t.stride = share / (t.k / 2 + 1) + 1;
   for (size_t q = 0; q < tiles.count; q++, row += rows, t.a += p->panel_a, t.ahead += share) {
-    rows = tsr_cut_size(&tiles, q);
+    rows = g->a.trans ? tsr_min(mr, end - row) : tsr_cut_size(&tiles, q);
     tsr_tile_kernel tile = kernels->tile[0][narrow][rows];
     if (!tsr_touches(g->uplo, row, col, rows, cols)) continue;
     if (p->sums) {
@@ -127,15 +130,18 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   float *a = p->a + worker * p->tiles * p->panel_a;
   tsr_cut tiles = tiles_of(p, block);
   for (size_t t = p->t0; t < p->t1 && !tsr_stopped(p->run); t += p->blocks.size) {
-    for (size_t q = 0, i = row; q < tiles.count; q++) {
-      tsr_pack pack = {.w = mr,
-                       .width = tsr_cut_size(&tiles, q),
-                       .k = tsr_min(p->blocks.size, p->t1 - t),
-                       .from = tsr_operand_at(&g->a, i, t),
-                       .ld = g->a.ld,
-                       .transpose = !g->a.trans};
+    tsr_pack pack = {.w = mr,
+                     .panel = p->panel_a,
+                     .width = rows,
+                     .k = tsr_min(p->blocks.size, p->t1 - t),
+                     .from = tsr_operand_at(&g->a, row, t),
+                     .ld = g->a.ld,
+                     .transpose = !g->a.trans};
+    if (g->a.trans) p->kernels->pack(&pack, a);
+    for (size_t q = 0, i = row; q < tiles.count && !g->a.trans; q++, i += pack.width) {
+      pack.width = tsr_cut_size(&tiles, q);
+      pack.from = tsr_operand_at(&g->a, i, t);
       p->kernels->pack(&pack, a + q * p->panel_a);
-      i += pack.width;
     }
     const float *b = p->b + (t - p->t0) / p->blocks.size * p->panels * p->panel_b;
     for (size_t panel = first; panel < end; panel++) multiply_panel(p, a, b + panel * p->panel_b, t, block, panel);
