@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as abi from "../ffi/symbols.ts";
 import { Matrix, open } from "../src/index.ts";
-import { applyReflectors, bidiagonalize, type Reflectors, tridiagonalize } from "../src/reduce.ts";
+import { accumulated, applyReflectors, bidiagonalize, type Reflectors, tridiagonalize } from "../src/reduce.ts";
 import { runSync } from "../src/run.ts";
 import { sized, thinned } from "./device.ts";
 import { every, numbers } from "./helpers.ts";
@@ -227,10 +227,13 @@ function bands(DE: Matrix): { d: Float64Array; e: Float64Array } {
   return { d: all.slice(0, n), e: all.slice(n, n + Math.max(n - 1, 0)) };
 }
 
-function explicit(Q: Reflectors, m: number, n: number): Dense {
-  using C = Matrix.eye(m, n, { device: Q.V.device });
-  runSync("reduce", [], { device: C.device }, () => applyReflectors(Q, C));
-  Q[Symbol.dispose]();
+function explicit(V: Matrix, m: number, n: number): Dense {
+  using C = Matrix.eye(m, n, { device: V.device });
+  runSync("reduce", [], { device: C.device }, function* () {
+    const [reflectors] = (yield* accumulated(V)) as [Reflectors];
+    using Q = reflectors;
+    yield* applyReflectors(Q, C);
+  });
   return t.wide(numbers(C));
 }
 
