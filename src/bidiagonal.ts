@@ -73,15 +73,14 @@ function* square(A: Matrix): Algorithm<Decomposed> {
   using outer = left;
   using other = right;
   using B = rounded(bands);
-  using Z = Matrix.empty(n, n, A.device);
+  const Z = Matrix.empty(n, n, A.device);
   bdsdc(bands, Z); //                                  B = ? diag(s) Zᵀ
   yield settled();
   const s = bands.hostAs(Float64Array).slice(0, n);
-  using U0 = yield* leftVectors(B, s, Z);
-  const [U, V] = (yield* polished([yield* transformed(outer, U0, m), yield* transformed(other, Z, n)])) as [
-    Matrix,
-    Matrix,
-  ];
+  const W = lengthened(yield* leftVectors(B, s, Z), m);
+  yield* applyReflectors(outer, W); //                 U = Q U₀
+  yield* applyReflectors(other, Z); //                 V = P Z
+  const [U, V] = (yield* polished([W, Z])) as [Matrix, Matrix];
   return yield* ordered(A, U, s, V);
 }
 
@@ -118,12 +117,13 @@ function times(B: Matrix, Z: Matrix): Matrix {
   return X;
 }
 
-/** H₀ H₁ ... [C; 0] with m rows. */
-function* transformed(H: Reflectors, C: Matrix, m: number): Algorithm<Matrix> {
+/** [C; 0] with m rows. */
+function lengthened(C: Matrix, m: number): Matrix {
   const [n, k] = C.shape;
+  if (m === n) return C;
+  using given = C;
   const W = Matrix.zeros(m, k, { device: C.device });
-  geadd(1, C, 0, W.rows(0, n));
-  yield* applyReflectors(H, W);
+  geadd(1, given, 0, W.rows(0, n));
   return W;
 }
 

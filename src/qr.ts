@@ -2,7 +2,7 @@
 // Tomov & Dongarra 2015 for the Gram matrix in higher precision). One column a block is two-pass Gram-Schmidt, "twice
 // is enough" made safe.
 import { colstat, geadd, gemm, infoWords, laset, methodFor, orth, rand, scale, tuned } from "./blas.ts";
-import { type Algorithm, type Call, numbers, progress, type RunOptions, settled } from "./call.ts";
+import { type Algorithm, type Call, numbers, progress, type RunOptions, settled, STRETCH } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { ArgumentError, NotConvergedError } from "./errors.ts";
 import { householder } from "./lapack.ts";
@@ -84,9 +84,13 @@ export function* gramSchmidt(
   };
   const words = (): Uint32Array => redo.hostAs(Uint32Array);
   if (b > 1) {
+    let work = 0;
     for (let j = from; j < p; j += b) {
       block(j, PASSES);
-      yield progress(phase, Math.min(p, j + b), phase ? p : 0);
+      const e = Math.min(p, j + b);
+      if (phase === "" && (work += 4 * m * e * (e - j)) < STRETCH) continue;
+      work = 0;
+      yield progress(phase, e, phase ? p : 0);
     }
     yield settled();
   } else {

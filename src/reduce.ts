@@ -1,7 +1,7 @@
 // Reductions by Householder reflectors in panels (LAPACK's latrd and labrd; triangles as in Puglisi 1992 and Joffrain
 // et al. 2006): a symmetric matrix to tridiagonal form, any other to upper bidiagonal form, and the way back.
 import { empty64, geadd, gemm, labrd, latrd, syrk, tuned } from "./blas.ts";
-import { type Algorithm, progress, settled } from "./call.ts";
+import { type Algorithm, progress, settled, STRETCH } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
 /** Q = H₀ H₁ H₂ ... in blocks of `block` reflectors, which are the columns of V. The block that begins at column j is
@@ -25,9 +25,6 @@ export interface Bidiagonal {
   readonly Q: Matrix;
   readonly P: Matrix;
 }
-
-/** Work of so many multiplications passes between two pauses. */
-const STRETCH = 2 ** 26;
 
 /** Reduces a symmetric A, whose lower triangle is read and overwritten; its largest entry must lie in [1/2, 1). */
 export function* tridiagonalize(A: Matrix): Algorithm<Tridiagonal> {

@@ -173,7 +173,8 @@ export const table: readonly Row[] = [
   { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },
   { key: "reduce.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "reduce.update", device: "*", value: 256, why: "little work above the diagonal" },
-  { key: "reflectors.block", device: "*", value: 64, why: "few passes over the vectors" },
+  { key: "reflectors.block", device: "*", n: 512, value: 32, why: "float64 work grows as block/n" },
+  { key: "reflectors.block", device: "*", value: 64, why: "half the passes over the vectors" },
   { key: "jacobi.block", device: "*", value: 32, why: "fewest rounds that small eigenproblems allow" },
   { key: "proof.numbers", device: "*", value: 1 << 20, why: "bounds the memory of a measurement" },
 ];
