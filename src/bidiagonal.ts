@@ -69,7 +69,7 @@ function* square(A: Matrix): Algorithm<Decomposed> {
   using work = duplicate(A);
   const { DE, Q, P } = yield* bidiagonalize(work); //  A = Q B Pᵀ
   using bands = DE;
-  const [left, right] = (yield* accumulated(Q, P)) as [Reflectors, Reflectors];
+  const [left, right] = (yield* accumulated([Q, P])) as [Reflectors, Reflectors];
   using outer = left;
   using other = right;
   using B = rounded(bands);

@@ -59,7 +59,7 @@ function* decompose(S: Matrix, vectors: boolean): Algorithm<{ values: Float64Arr
 
 /** Those of Q T Qᵀ; the bands become the eigenvalues. */
 function* eigenvectors(DE: Matrix, Q: Matrix): Algorithm<Matrix> {
-  const [reflectors] = (yield* accumulated(Q)) as [Reflectors];
+  const [reflectors] = (yield* accumulated([Q])) as [Reflectors];
   using outer = reflectors;
   const [n] = Q.shape, Z = Matrix.empty(n, n, Q.device);
   stedc(DE, Z); //                        T = Z Λ Zᵀ
