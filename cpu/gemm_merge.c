@@ -33,7 +33,7 @@ static void store(const tsr_target *t, size_t i, size_t j, double x) {
   else ((float *)t->p)[at] = (float)x;
 }
 
-/* The usual row: float, along memory. */
+/* The usual row: along memory, in float. */
 static void merge_float(float *c, size_t n, double alpha, const double *tile, double beta) {
   if (beta == 0) {
     for (size_t j = 0; j < n; j++) c[j] = (float)(alpha * tile[j]);
@@ -42,15 +42,26 @@ static void merge_float(float *c, size_t n, double alpha, const double *tile, do
   }
 }
 
+/* The same in double. */
+static void merge_double(double *c, size_t n, double alpha, const double *tile, double beta) {
+  if (beta == 0) {
+    for (size_t j = 0; j < n; j++) c[j] = alpha * tile[j];
+  } else {
+    for (size_t j = 0; j < n; j++) c[j] = alpha * tile[j] + beta * c[j];
+  }
+}
+
 void tsr_merge(const tsr_product *g, size_t row, size_t col, size_t rows, size_t cols, const double *tile,
                size_t ld) {
-  bool usual = !g->c.wide && g->c.col == 1 && g->c.p == g->d.p;
+  bool usual = g->c.col == 1 && g->c.p == g->d.p;
   for (size_t i = 0; i < rows; i++, tile += ld) {
     size_t r = row + i, first = 0, end = cols;
     if (g->uplo == TSR_LOWER) end = r < col ? 0 : tsr_min(cols, r - col + 1);
     if (g->uplo == TSR_UPPER) first = r <= col ? 0 : tsr_min(cols, r - col);
     if (usual && first < end) {
-      merge_float((float *)g->c.p + r * g->c.row + col + first, end - first, g->alpha, tile + first, g->beta);
+      size_t at = r * g->c.row + col + first;
+      if (g->c.wide) merge_double((double *)g->c.p + at, end - first, g->alpha, tile + first, g->beta);
+      else merge_float((float *)g->c.p + at, end - first, g->alpha, tile + first, g->beta);
       continue;
     }
     for (size_t j = first; j < end; j++) {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "pool.h"
 
-enum { PART_ROWS = 64, PARTS_MAX = 32, LANES = 4 };
+enum { PART_ROWS = 64, PARTS_MAX = 32, LANES = 4, LINE = 16 };
 
 static const double DROPPED = 0x1p-48; /* for a matrix whose largest entry is about 1 */
 
@@ -49,9 +49,13 @@ void tsr_vectors_subtract(const tsr_kernels *kernels, const tsr_vectors *p, size
 
 void tsr_vectors_write(const tsr_vectors *p, size_t nb, size_t odd, const tsr_view *M, size_t column, size_t from,
                        size_t to) {
-  for (size_t i = from; i < to; i++) {
-    float *row = (float *)M->data + i * M->ld + column;
-    for (size_t s = 0; s < nb; s++) row[s] = p->p[(2 * s + odd) * p->length + i];
+  for (size_t i0 = from; i0 < to; i0 += LINE) {
+    size_t end = tsr_min(to, i0 + LINE);
+    float *rows = (float *)M->data + column;
+    for (size_t s = 0; s < nb; s++) {
+      const float *vector = p->p + (2 * s + odd) * p->length;
+      for (size_t i = i0; i < end; i++) rows[i * M->ld + s] = vector[i];
+    }
   }
 }
 

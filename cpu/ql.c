@@ -17,22 +17,6 @@ static size_t block_end(size_t n, const double *d, const double *e, size_t first
   return end;
 }
 
-typedef struct {
-  size_t n;
-  double *Z;
-} rows;
-
-/* Turns rows i and i+1 of Z. */
-static void rotate(void *context, size_t i, double c, double s) {
-  const rows *r = context;
-  double *x = r->Z + i * r->n, *y = x + r->n;
-  for (size_t t = 0; t < r->n; t++) {
-    double below = y[t];
-    y[t] = s * x[t] + c * below;
-    x[t] = c * x[t] - s * below;
-  }
-}
-
 /* sqrt(f^2 + g^2), where nothing overflows. */
 static inline double length(double f, double g) {
   double squares = f * f + g * g;
@@ -66,7 +50,7 @@ static void step(double *d, double *e, size_t first, size_t end, tsr_ql_turn tur
   e[end] = 0;
 }
 
-bool tsr_ql_turns(const tsr_run *run, size_t n, double *d, double *e, tsr_ql_turn turn, void *context) {
+bool tsr_ql(const tsr_run *run, size_t n, double *d, double *e, tsr_ql_turn turn, void *context) {
   size_t steps = STEPS * n;
   for (size_t first = 0; first < n; first++) {
     for (size_t end; (end = block_end(n, d, e, first)) > first; steps--) {
@@ -78,9 +62,20 @@ bool tsr_ql_turns(const tsr_run *run, size_t n, double *d, double *e, tsr_ql_tur
   return true;
 }
 
-bool tsr_ql(const tsr_run *run, size_t n, double *d, double *e, double *Z) {
-  rows r = {n, Z};
-  return tsr_ql_turns(run, n, d, e, Z == NULL ? NULL : rotate, &r);
+typedef struct {
+  size_t n;
+  double *Z;
+} rows;
+
+/* Turns rows i and i+1 of Z. */
+static void rotate(void *context, size_t i, double c, double s) {
+  const rows *r = context;
+  double *x = r->Z + i * r->n, *y = x + r->n;
+  for (size_t t = 0; t < r->n; t++) {
+    double below = y[t];
+    y[t] = s * x[t] + c * below;
+    x[t] = c * x[t] - s * below;
+  }
 }
 
 size_t tsr_stedc_reference_workspace(size_t n, bool vectors) {
@@ -111,7 +106,8 @@ int32_t tsr_stedc_reference(tsr_run *run, size_t n, double *d, const double *e, 
   }
   tsr_tridiagonal_scale(n, d, e, off, -exponent);
   for (size_t i = 0; Z != NULL && i < n * n; i++) Z[i] = i % (n + 1) == 0;
-  if (!tsr_ql(run, n, d, off, Z)) {
+  rows r = {n, Z};
+  if (!tsr_ql(run, n, d, off, Z == NULL ? NULL : rotate, &r)) {
     tsr_fill_nan(n, d, Q, ldq);
     return TSR_OK;
   }

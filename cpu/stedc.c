@@ -57,6 +57,17 @@ static tsr_divide divide_workspace(size_t n, bool vectors, void *workspace) {
 
 /* ---- tree ---- */
 
+typedef struct {
+  const tsr_kernels *kernels;
+  size_t n;
+  double *Z;
+} leaf;
+
+static void turn_rows(void *context, size_t i, double c, double s) {
+  const leaf *l = context;
+  l->kernels->turn(l->n, l->Z + i * l->n, l->Z + (i + 1) * l->n, c, s);
+}
+
 static void solve_leaf(void *context, size_t node, uint32_t worker) {
   tree *p = context;
   size_t start = boundary(p, p->level, node), n = boundary(p, p->level, node + 1) - start;
@@ -65,7 +76,8 @@ static void solve_leaf(void *context, size_t node, uint32_t worker) {
   if (tsr_stopped(p->run)) return;
   for (size_t i = 0; i < n; i++) Z[i * (n + 1)] = 1;
   memcpy(e, p->t.e + start, n * sizeof *e);
-  if (!tsr_ql(p->run, n, p->t.d + start, e, Z)) atomic_store(&p->failed, true);
+  leaf l = {tsr_kernels_of(p->run->isa), n, Z};
+  if (!tsr_ql(p->run, n, p->t.d + start, e, turn_rows, &l)) atomic_store(&p->failed, true);
   const double *d = p->t.d + start;
   uint32_t *order = p->t.order + start;
   for (size_t j = 0; j < n; j++) {

@@ -28,14 +28,12 @@ int32_t tsr_bdsdc_solve(tsr_run *run, size_t n, const double *d, const double *e
 void tsr_bidiagonal_times(tsr_run *run, size_t n, const double *d, const double *e, const float *Z, size_t ldz,
                           float *W, size_t ldw);
 
-/* Implicit QL: the eigenvalues of T to d, in no order; e (n, the last element free) is destroyed. Row i of Z (n x n;
- * NULL: none) becomes the vector of d[i] when Z enters as I. False where it did not converge in 30 n steps, true when
- * cancelled. Elements of T are at most about 1. */
-bool tsr_ql(const tsr_run *run, size_t n, double *d, double *e, double *Z);
-
-/* The same, where each rotation of the rows i and i+1 is told in turn: x, y = c x - s y, s x + c y; NULL: to nobody. */
+/* Implicit QL: the eigenvalues of T to d, in no order; e (n, the last element free) is destroyed. Each rotation of the
+ * rows i and i+1 is told in turn: x, y = c x - s y, s x + c y; NULL: to nobody. So row i of a matrix that enters as I
+ * becomes the vector of d[i]. False where it did not converge in 30 n steps, true when cancelled. Elements of T are at
+ * most about 1. */
 typedef void (*tsr_ql_turn)(void *context, size_t i, double c, double s);
-bool tsr_ql_turns(const tsr_run *run, size_t n, double *d, double *e, tsr_ql_turn turn, void *context);
+bool tsr_ql(const tsr_run *run, size_t n, double *d, double *e, tsr_ql_turn turn, void *context);
 
 /* The two solvers by implicit QL alone, vectors kept in float64 and rounded once: what specifies them. */
 size_t tsr_stedc_reference_workspace(size_t n, bool vectors);

@@ -178,7 +178,7 @@ static int32_t solve(problem *p) {
   p->exponent = tsr_syev_scaled(&p->op->v[0], p->a);
   if (p->exponent == TSR_SYEV_NOT_FINITE) return tsr_syev_fill_nan(p->op);
   reduce(p);
-  bool done = tsr_ql_turns(p->run, p->n, p->d, p->e, p->wanted > 0 ? note : NULL, &p->notes);
+  bool done = tsr_ql(p->run, p->n, p->d, p->e, p->wanted > 0 ? note : NULL, &p->notes);
   if (p->notes.full) return TSR_E_MEMORY;
   if (!done) return tsr_syev_fill_nan(p->op);
   if (tsr_stopped(p->run)) return TSR_OK;

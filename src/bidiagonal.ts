@@ -1,19 +1,21 @@
 // The full SVD by Householder reduction to bidiagonal form, divide and conquer in float64 on BᵀB, back-transformation
-// and one Newton-Schulz step for each side (LAPACK gesdd; Gu & Eisenstat 1995), after a QR factorisation where there
-// are many rows.
+// (LAPACK gesdd; Gu & Eisenstat 1995), after a QR factorisation where there are many rows.
 import { bdsdc, geadd, gemm, scale, tuned } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
+import { NotConvergedError } from "./errors.ts";
 import { Matrix } from "./matrix.ts";
 import { arranged, descending } from "./order.ts";
-import { polish } from "./polish.ts";
-import { certifiedQr } from "./qr.ts";
+import { polish, polished } from "./polish.ts";
+import { certifiedQr, gramSchmidt } from "./qr.ts";
 import { rayleigh } from "./rayleigh.ts";
-import { applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
+import { accumulated, applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
 
 /** From this ratio of rows to columns on, QR comes first. */
 const TALL = 1.5;
 /** Where the values are this flat, ‖σ‖ > FLAT √n σ₁, the reduction costs them a few digits: they are taken again. */
-const FLAT = 0.5;
+const FLAT = 0.9;
+/** Below this part of the largest a singular value says little about the length of B z. */
+const SMALL = 2 ** -12;
 
 /** A = U diag(s) Vᵀ with U m x n and V n x n. */
 export interface Decomposed {
@@ -67,29 +69,40 @@ function* square(A: Matrix): Algorithm<Decomposed> {
   using work = duplicate(A);
   const { DE, Q, P } = yield* bidiagonalize(work); //  A = Q B Pᵀ
   using bands = DE;
-  using left = Q;
-  using right = P;
-  using B = yield* copyOf(bands);
-  using Z0 = Matrix.empty(n, n, A.device);
-  bdsdc(bands, Z0); //                                 B = ? diag(s) Zᵀ
-  using Z = polish(Z0);
-  using X = times(B, Z); //                            X = B Z
-  const { Q: U1, R: T } = yield* certifiedQr(X, X.shape[1], "svd"); //      X = U₁ T, T nearly diag(s)
-  using inner = U1;
-  T[Symbol.dispose]();
+  const [left, right] = (yield* accumulated([Q, P])) as [Reflectors, Reflectors];
+  using outer = left;
+  using other = right;
+  using B = rounded(bands);
+  const Z = Matrix.empty(n, n, A.device);
+  bdsdc(bands, Z); //                                  B = ? diag(s) Zᵀ
+  yield settled();
   const s = bands.hostAs(Float64Array).slice(0, n);
-  using U = yield* transformed(left, inner, m);
-  using V = yield* transformed(right, Z, n);
-  return yield* ordered(A, polish(U), s, polish(V));
+  const W = lengthened(yield* leftVectors(B, s, Z), m);
+  yield* applyReflectors(outer, W); //                 U = Q U₀
+  yield* applyReflectors(other, Z); //                 V = P Z
+  const [U, V] = (yield* polished([W, Z])) as [Matrix, Matrix];
+  return yield* ordered(A, U, s, V);
 }
 
-/** The bands of B, kept from being overwritten. */
-function* copyOf(DE: Matrix): Algorithm<Matrix> {
-  const [, n] = DE.shape;
-  yield settled();
-  const B = Matrix.hosted(2, n, DE.device);
+/** The bands of B in float32. */
+function rounded(DE: Matrix): Matrix {
+  const [, n] = DE.shape, B = Matrix.hosted(2, n, DE.device);
   B.host().set(DE.hostAs(Float64Array).subarray(0, 2 * n));
   return B;
+}
+
+/** The left singular vectors of B: B Z diag(s)⁻¹ made orthonormal. Columns of values below SMALL s₁ are rounding
+ * errors in part, and come shorter. */
+function* leftVectors(B: Matrix, s: Float64Array, Z: Matrix): Algorithm<Matrix> {
+  const n = s.length;
+  const X = times(B, Z);
+  using inverse = Matrix.from(s.map((value) => 1 / (Math.max(value, SMALL * s[0]!) || 1)), [1, n], {
+    device: B.device,
+  });
+  scale("multiply", X, inverse); //                   X = B Z diag(s)⁻¹
+  using T = Matrix.empty(n, n, B.device);
+  if (yield* gramSchmidt(X, 0, T, { near: true })) return X; // X = U₀ T, T nearly I
+  throw new NotConvergedError(`svd: left vectors of this ${n}x${n} matrix could not be certified; please report it`);
 }
 
 /** B Z for the upper bidiagonal B: rows of Z times the diagonal, plus the rows below times the other band. */
@@ -104,12 +117,13 @@ function times(B: Matrix, Z: Matrix): Matrix {
   return X;
 }
 
-/** H₀ H₁ ... [C; 0] with m rows. */
-function* transformed(H: Reflectors, C: Matrix, m: number): Algorithm<Matrix> {
+/** [C; 0] with m rows. */
+function lengthened(C: Matrix, m: number): Matrix {
   const [n, k] = C.shape;
+  if (m === n) return C;
+  using given = C;
   const W = Matrix.zeros(m, k, { device: C.device });
-  geadd(1, C, 0, W.rows(0, n));
-  yield* applyReflectors(H, W);
+  geadd(1, given, 0, W.rows(0, n));
   return W;
 }
 
@@ -118,7 +132,11 @@ function* ordered(A: Matrix, U: Matrix, s: Float64Array, V: Matrix): Algorithm<D
   const n = s.length;
   const first = s.reduce((a, b) => Math.max(a, b), 0);
   const isFlat = s.reduce((a, b) => a + b * b, 0) > FLAT * FLAT * n * first * first;
-  const values = isFlat ? (yield* rayleigh(A, U, V)).map(Math.abs) : s;
-  const { values: sorted, matrices } = yield* arranged(values, [U, V], descending(values));
+  if (!isFlat) return { U, s, V };
+  using left = U;
+  using right = V;
+  const vectors = [polish(left), polish(right)] as const;
+  const values = (yield* rayleigh(A, ...vectors)).map(Math.abs);
+  const { values: sorted, matrices } = yield* arranged(values, vectors, descending(values));
   return { U: matrices[0]!, s: sorted, V: matrices[1]! };
 }

@@ -47,6 +47,9 @@ export function settled(): Pause {
   return { phase: "", done: 0, total: 0, numbers: true };
 }
 
+/** Multiplications after which an algorithm with many short steps pauses: a pause costs about as much as a step. */
+export const STRETCH: number = 2 ** 26;
+
 /** Tells how far the work is; work of the next stretch may start before this one has passed. */
 export function progress(phase: string, done: number, total: number): Pause {
   return { phase, done, total, numbers: false };

@@ -1,5 +1,5 @@
-// Symmetric eigenproblems by Householder reduction to tridiagonal form, divide and conquer in float64,
-// back-transformation and one Newton-Schulz step (LAPACK syevd; Cuppen 1981; Gu & Eisenstat 1995).
+// Symmetric eigenproblems by Householder reduction to tridiagonal form, divide and conquer in float64 and
+// back-transformation (LAPACK syevd; Cuppen 1981; Gu & Eisenstat 1995).
 import { geadd, laset, methodFor, scale, stedc } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
@@ -9,10 +9,10 @@ import { jacobiVectors } from "./jacobi.ts";
 import { symmetric } from "./lapack.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { arranged, ascending } from "./order.ts";
-import { polish } from "./polish.ts";
-import { type ProofOptions, type Proven, proveEigh } from "./proof.ts";
+import { polish, polished } from "./polish.ts";
+import { type ProofOptions, proveEigh, type Proven } from "./proof.ts";
 import { rayleigh } from "./rayleigh.ts";
-import { applyReflectors, tridiagonalize } from "./reduce.ts";
+import { accumulated, applyReflectors, type Reflectors, tridiagonalize } from "./reduce.ts";
 import { fixSigns } from "./signs.ts";
 import { exponentOf } from "./small64.ts";
 
@@ -26,8 +26,8 @@ export interface EighOptions extends RunOptions, ProofOptions {
 export type Eigh = { values: Float32Array; vectors: Matrix; converged: boolean } & Proven;
 
 /** Where the values are this flat, ‖λ‖ > FLAT √n max|λ|, the reduction costs them a few digits: they are taken again.
- * */
-const FLAT = 0.5;
+ */
+const FLAT = 0.9;
 
 /** The symmetric matrix whose lower triangle is S (zero above). */
 function mirrored(S: Matrix): Matrix {
@@ -46,18 +46,32 @@ function* decompose(S: Matrix, vectors: boolean): Algorithm<{ values: Float64Arr
   const n = S.shape[0];
   using work = Matrix.empty(n, n, S.device);
   geadd(1, S, 0, work);
-  const { DE: bands, Q } = yield* tridiagonalize(work); //  S = Q T Qᵀ
-  using DE = bands;
-  using reflectors = Q;
-  using Z = vectors ? Matrix.empty(n, n, S.device) : Matrix.empty(0, 0, S.device);
-  stedc(DE, Z); //                                          T = Z Λ Zᵀ
-  if (vectors) yield* applyReflectors(reflectors, Z); //    V = Q Z
-  const V = vectors ? polish(Z) : undefined;
-  yield settled();
-  const values = DE.hostAs(Float64Array).slice(0, n);
+  const { DE, Q } = yield* tridiagonalize(work); //  S = Q T Qᵀ
+  using bands = DE;
+  const V = yield* (vectors ? eigenvectors(bands, Q) : withoutVectors(bands, Q));
+  const values = bands.hostAs(Float64Array).slice(0, n);
   if (!V || !flat(values)) return { values, V };
+  using given = V;
   using F = mirrored(S);
-  return yield* sorted(yield* rayleigh(F, V, V), V);
+  const nearer = polish(given);
+  return yield* sorted(yield* rayleigh(F, nearer, nearer), nearer);
+}
+
+/** Those of Q T Qᵀ; the bands become the eigenvalues. */
+function* eigenvectors(DE: Matrix, Q: Matrix): Algorithm<Matrix> {
+  const [reflectors] = (yield* accumulated([Q])) as [Reflectors];
+  using outer = reflectors;
+  const [n] = Q.shape, Z = Matrix.empty(n, n, Q.device);
+  stedc(DE, Z); //                        T = Z Λ Zᵀ
+  yield* applyReflectors(outer, Z); //    V = Q Z
+  return (yield* polished([Z]))[0]!;
+}
+
+function* withoutVectors(DE: Matrix, Q: Matrix): Algorithm<undefined> {
+  Q[Symbol.dispose]();
+  using none = Matrix.empty(0, 0, DE.device);
+  stedc(DE, none);
+  yield settled();
 }
 
 /** The same by Jacobi's method. */

@@ -1,58 +1,19 @@
 // Whole factorisations by a vendor's LAPACK. Each result is certified before it is used: residual and orthogonality
-// are estimated from a few Gaussian vectors (the mean of ‖E g‖² is ‖E‖_F²) in float64. Where it misses, our own method
-// runs. In float32, LAPACK's singular and eigenvectors are orthonormal to about 15 √n u only: one Newton-Schulz step
-// mends that, and the values are taken again.
-import { empty64, geadd, geqrf, gesdd, infoWords, rand, resid, scale, syevd } from "./blas.ts";
+// are estimated in float64. Where it misses, our own method runs. In float32, LAPACK's singular and eigenvectors are
+// orthonormal to about 15 √n u only: one Newton-Schulz step mends that, and the values are taken again.
+import { geadd, geqrf, gesdd, infoWords, scale, syevd } from "./blas.ts";
 import { type Algorithm, note, settled } from "./call.ts";
+import { gaussian, length, negative, orthogonality, rowSquares } from "./estimate.ts";
 import { Matrix } from "./matrix.ts";
 import { arranged, ascending, descending } from "./order.ts";
 import { polish } from "./polish.ts";
 import { u } from "./proof.ts";
 import { rayleigh } from "./rayleigh.ts";
 
-const PROBES = 8;
-const SEED = 11;
 /** An estimate is below half of the truth in one of 50 cases at most: an error that has one direction. */
 const MARGIN = 2;
 /** Residuals in u ‖A‖_F: what the values may be off by, since a residual can be all in one of them. */
 const [SVD_RESIDUAL, EIGH_RESIDUAL] = [16, 24];
-
-/** m x 8 standard normal numbers. */
-function gaussian(m: number, like: Matrix): Matrix {
-  const G = Matrix.empty(m, PROBES, like.device);
-  rand("normal", SEED, G);
-  return G;
-}
-
-/** -A X, accumulated in float64 and rounded once. */
-function negative(A: Matrix, X: Matrix): Matrix {
-  const Y = Matrix.zeros(A.shape[0], X.shape[1], { device: A.device });
-  resid(A, X, Y, Y);
-  return Y;
-}
-
-/** Estimated squares of the lengths of the rows of E from Y - A X = E G. */
-function* rowSquares(Y: Matrix, A: Matrix, X: Matrix): Algorithm<Float64Array> {
-  const [m, k] = Y.shape;
-  using E = empty64(m, k, Y.device);
-  resid(A, X, Y, E);
-  yield settled();
-  const e = E.hostAs(Float64Array), sums = new Float64Array(m);
-  for (let i = 0; i < m * k; i++) sums[Math.floor(i / k)]! += e[i]! ** 2 / k;
-  return sums;
-}
-
-const length = (squares: Float64Array): number => Math.sqrt(squares.reduce((a, b) => a + b, 0));
-
-/** ‖QᵀQ − I‖_F, estimated, over its bound. */
-function* orthogonality(Q: Matrix): Algorithm<number> {
-  const n = Q.shape[1];
-  using G = gaussian(n, Q);
-  using W = negative(Q, G);
-  using N = Matrix.empty(n, PROBES, Q.device);
-  geadd(-1, G, 0, N);
-  return length(yield* rowSquares(N, Q.T, W)) / (12 * Math.sqrt(n) * u);
-}
 
 /** Whether figures over their bounds are all within the margin; if not, says which is not. */
 function accepted(routine: string, figures: Readonly<Record<string, number>>): boolean {
@@ -88,7 +49,7 @@ export function* householder(Q: Matrix, R: Matrix): Algorithm<boolean> {
   const good = accepted("geqrf", {
     residual: over(length(errors), 16 * u * length(sizes.map((x) => x * x))),
     column: columns.reduce((a, b) => Math.max(a, b), 0),
-    orthogonality: yield* orthogonality(B),
+    orthogonality: (yield* orthogonality([B]))[0]!,
   });
   if (good) geadd(1, B, 0, Q);
   return good;
@@ -113,10 +74,11 @@ export function* singular(A: Matrix): Algorithm<{ U: Matrix; s: Float64Array; V:
   scale("multiply", W.T, rounded);
   const errors = yield* rowSquares(Y, U, W); //  (A - U Σ Vᵀ) G
   const size = length((yield* columnLengths(A)).map((x) => x * x));
+  const [left, right] = (yield* orthogonality([U, V])) as [number, number];
   const good = info.hostAs(Uint32Array)[0] === 0 && accepted("gesdd", {
     residual: over(length(errors), SVD_RESIDUAL * u * size),
-    "orthogonality of U": yield* orthogonality(U),
-    "orthogonality of V": yield* orthogonality(V),
+    "orthogonality of U": left,
+    "orthogonality of V": right,
   });
   if (good) return { U, s, V };
   for (const M of [U, V]) M[Symbol.dispose]();
@@ -141,7 +103,7 @@ export function* symmetric(F: Matrix): Algorithm<{ values: Float64Array; V: Matr
   const size = length((yield* columnLengths(F)).map((x) => x * x));
   const good = info.hostAs(Uint32Array)[0] === 0 && accepted("syevd", {
     residual: over(length(errors), EIGH_RESIDUAL * u * size),
-    orthogonality: yield* orthogonality(V),
+    orthogonality: (yield* orthogonality([V]))[0]!,
   });
   if (good) return { values, V };
   V[Symbol.dispose]();

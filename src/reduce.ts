@@ -1,61 +1,52 @@
 // Reductions by Householder reflectors in panels (LAPACK's latrd and labrd; triangles as in Puglisi 1992 and Joffrain
 // et al. 2006): a symmetric matrix to tridiagonal form, any other to upper bidiagonal form, and the way back.
-import { empty64, geadd, gemm, labrd, latrd, trsm, tuned } from "./blas.ts";
-import { type Algorithm, progress } from "./call.ts";
+import { empty64, geadd, gemm, labrd, latrd, syrk, tuned } from "./blas.ts";
+import { type Algorithm, progress, settled, STRETCH } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
-/** Q = H₀ H₁ H₂ ... in panels of `block` reflectors. The panel that begins at column j is I - V T⁻¹ Vᵀ with V the rows
- * from j on of these columns, T the rows j and on of T. */
+/** Q = H₀ H₁ H₂ ... in blocks of `block` reflectors, which are the columns of V. The block that begins at column j is
+ * I - V (I + N) Vᵀ with V the rows from j on of these columns, N the rows j and on of N. */
 export interface Reflectors extends Disposable {
   readonly V: Matrix;
-  readonly T: Matrix;
+  readonly N: Matrix;
   readonly block: number;
 }
 
-/** A = Q B Qᵀ; DE (float64, 2 x n) holds the diagonal of B and the band beside it, whose last number is none. */
+/** A = Q B Qᵀ; DE (float64, 2 x n) holds the diagonal of B and the band beside it, whose last number is none. Q as its
+ * reflectors. */
 export interface Tridiagonal {
   readonly DE: Matrix;
-  readonly Q: Reflectors;
+  readonly Q: Matrix;
 }
 
 /** A = Q B Pᵀ; DE (float64, 2 x n) holds the diagonal of B and the band above it, whose last number is none. */
 export interface Bidiagonal {
   readonly DE: Matrix;
-  readonly Q: Reflectors;
-  readonly P: Reflectors;
-}
-
-function reflectors(m: number, n: number, block: number, like: Matrix): Reflectors {
-  const [V, T] = [Matrix.empty(m, n, like.device), Matrix.empty(n, block, like.device)];
-  const dispose = (): void => [V, T].forEach((part) => part[Symbol.dispose]());
-  return { V, T, block, [Symbol.dispose]: dispose };
-}
-
-/** Keeps the panel that begins at column j. */
-function keep({ V, T }: Reflectors, j: number, v: Matrix, t: Matrix): void {
-  const [m] = V.shape, [, b] = v.shape;
-  geadd(1, v, 0, V.sub(j, m, j, j + b));
-  geadd(1, t, 0, T.sub(j, j + b, 0, b));
+  readonly Q: Matrix;
+  readonly P: Matrix;
 }
 
 /** Reduces a symmetric A, whose lower triangle is read and overwritten; its largest entry must lie in [1/2, 1). */
 export function* tridiagonalize(A: Matrix): Algorithm<Tridiagonal> {
   const [n] = A.shape, nb = tuned("reduce.block", A), width = tuned("reduce.update", A);
   const t = { chain: tuned("reduce.chain", A) };
-  const Q = reflectors(n, n, nb, A);
+  const Q = Matrix.zeros(n, n, { device: A.device });
   using L = Matrix.empty(n, 2 * nb, A.device);
   using R = Matrix.empty(n, 2 * nb, A.device);
   using T = Matrix.empty(nb, nb, A.device);
   const DE = empty64(2, n, A.device);
+  let work = 0;
   for (let j = 0; j < n; j += nb) {
     const e = Math.min(j + nb, n), b = e - j, k = n - j;
     const [l, r, s] = [L.sub(0, k, 0, 2 * b), R.sub(0, k, 0, 2 * b), T.sub(0, b, 0, b)];
     latrd(A.sub(j, n, j, n), l, r, s, DE.cols(j, e)); //     A Q = Q B in these columns
-    keep(Q, j, l.cols(0, b), s);
+    geadd(1, l.cols(0, b), 0, Q.sub(j, n, j, e));
     for (let c = e; c < n; c += width) {
       const end = Math.min(c + width, n);
       gemm(-1, l.rows(c - j, k), r.rows(c - j, end - j).T, 1, A.sub(c, n, c, end), t); // A₂₂ = A₂₂ − L₂ R₂ᵀ
     }
+    if ((work += k * k * b) < STRETCH && e < n) continue;
+    work = 0;
     yield progress("tridiagonal", e, n);
   }
   return { DE, Q };
@@ -65,37 +56,93 @@ export function* tridiagonalize(A: Matrix): Algorithm<Tridiagonal> {
 export function* bidiagonalize(A: Matrix): Algorithm<Bidiagonal> {
   const [m, n] = A.shape, nb = tuned("reduce.block", A);
   const t = { chain: tuned("reduce.chain", A) };
-  const [Q, P] = [reflectors(m, n, nb, A), reflectors(n, n, nb, A)];
+  const [Q, P] = [Matrix.zeros(m, n, { device: A.device }), Matrix.zeros(n, n, { device: A.device })];
   using L = Matrix.empty(m, 2 * nb, A.device);
   using R = Matrix.empty(n, 2 * nb, A.device);
   using T = Matrix.empty(nb, 2 * nb, A.device);
   const DE = empty64(2, n, A.device);
+  let work = 0;
   for (let j = 0; j < n; j += nb) {
     const e = Math.min(j + nb, n), b = e - j;
     const [l, r, s] = [L.sub(0, m - j, 0, 2 * b), R.sub(0, n - j, 0, 2 * b), T.sub(0, b, 0, 2 * b)];
     labrd(A.sub(j, m, j, n), l, r, s, DE.cols(j, e)); //     A P = Q B in these columns
-    keep(Q, j, l.cols(0, b), s.cols(0, b));
-    keep(P, j, r.cols(b, 2 * b), s.cols(b, 2 * b));
+    geadd(1, l.cols(0, b), 0, Q.sub(j, m, j, e));
+    geadd(1, r.cols(b, 2 * b), 0, P.sub(j, n, j, e));
     gemm(-1, l.rows(b, m - j), r.rows(b, n - j).T, 1, A.sub(e, m, e, n), t); // A₂₂ = A₂₂ − L₂ R₂ᵀ
+    if ((work += 2 * (m - j) * (n - j) * b) < STRETCH && e < n) continue;
+    work = 0;
     yield progress("bidiagonal", e, n);
   }
   return { DE, Q, P };
 }
 
-/** C = Q C in place, the last panel first. Vᵀ C is summed in float64: in float32 constant matrices round the same way
- * in every column, and Q loses three times as much. */
-export function* applyReflectors({ V, T, block }: Reflectors, C: Matrix): Algorithm<void> {
-  const [m, n] = V.shape, [, k] = C.shape, t = { chain: tuned("reduce.chain", V) };
-  using X = empty64(block, k, V.device);
-  using Y = Matrix.empty(block, k, V.device);
-  for (let j = Math.floor((n - 1) / block) * block; j >= 0; j -= block) {
+/** Products of reflectors in a form that can be applied, from their vectors, which are taken over. T = striu(VᵀV) +
+ * diag(VᵀV)/2 of each block, which may be wider than a panel, is inverted in float64, and N = T⁻¹ - I rounded once: T
+ * is nearly I where V has many numbers of one size, so that this costs less of the orthogonality than the panels' T in
+ * float32. */
+export function* accumulated(
+  vectors: readonly Matrix[],
+  block: number = tuned("reflectors.block", vectors[0]!),
+): Algorithm<Reflectors[]> {
+  const products = vectors.map((V): [Matrix, Matrix] => [V, squares(V, block)]);
+  yield settled();
+  return products.map(([V, G]) => {
+    using squares = G;
+    const N = inverses(squares);
+    const dispose = (): void => [V, N].forEach((part) => part[Symbol.dispose]());
+    return { V, N, block: N.shape[1], [Symbol.dispose]: dispose };
+  });
+}
+
+/** VᵀV of each block of columns in float64, one below the other, the upper triangles. */
+function squares(V: Matrix, block: number): Matrix {
+  const [m, n] = V.shape;
+  const G = empty64(n, Math.min(block, n), V.device);
+  for (let j = 0; j < n; j += block) {
     const e = Math.min(j + block, n);
-    const [v, s, c] = [V.sub(j, m, j, e), T.sub(j, e, 0, e - j), C.rows(j, m)];
-    const [x, y] = [X.rows(0, e - j), Y.rows(0, e - j)];
-    gemm(1, v.T, c, 0, x); //                    Y = Vᵀ C
-    geadd(1, x, 0, y);
-    trsm("left", "upper", 1, s, y, t); //        Y = T⁻¹ Y
-    gemm(-1, v, y, 1, c, t); //                  C = C − V Y
+    syrk("upper", 1, V.sub(j, m, j, e).T, 0, G.sub(j, e, 0, e - j));
+  }
+  return G;
+}
+
+/** (striu(G) + diag(G)/2)⁻¹ - I for each of the blocks of G; a reflector of 0 counts as v'v = 2. */
+function inverses(G: Matrix): Matrix {
+  const [n, block] = G.shape, N = Matrix.hosted(n, block, G.device);
+  const g = G.hostAs(Float64Array), result = N.host(), column = new Float64Array(block);
+  for (let j = 0; j < n; j += block) {
+    for (let c = 0; c < Math.min(block, n - j); c++) {
+      for (let r = c; r >= 0; r--) {
+        const at = (j + r) * block, t = g[at + r]! / 2 || 1;
+        let sum = r === c ? 1 : 0;
+        for (let q = r + 1; q <= c; q++) sum -= g[at + q]! * column[q]!;
+        column[r] = sum / t;
+        result[at + c] = r === c ? (1 - t) / t : column[r]!;
+      }
+      for (let r = c + 1; r < Math.min(block, n - j); r++) result[(j + r) * block + c] = 0;
+    }
+  }
+  return N;
+}
+
+/** C = Q C in place, the last block first. The rows of VᵀC that hold the leading numbers of the reflectors, and N times
+ * that, are summed in float64: there float32 costs most of the orthogonality. */
+export function* applyReflectors({ V, N, block }: Reflectors, C: Matrix): Algorithm<void> {
+  const [m, n] = V.shape, [, k] = C.shape, t = { chain: tuned("reduce.chain", V) };
+  using W = empty64(block, k, V.device);
+  using X = Matrix.empty(block, k, V.device);
+  let work = 0;
+  for (let j = Math.floor((n - 1) / block) * block; j >= 0; j -= block) {
+    const e = Math.min(j + block, n), b = e - j;
+    const [v, c, w, x] = [V.sub(j, m, j, e), C.rows(j, m), W.rows(0, b), X.rows(0, b)];
+    gemm(1, v.rows(b, m - j).T, c.rows(b, m - j), 0, x, t);
+    geadd(1, x, 0, w);
+    gemm(1, v.rows(0, b).T, c.rows(0, b), 1, w); //  W = Vᵀ C
+    geadd(1, w, 0, x);
+    gemm(1, N.sub(j, e, 0, b), x, 1, w); //          W = W + N Vᵀ C
+    geadd(1, w, 0, x);
+    gemm(-1, v, x, 1, c, t); //                      C = C − V W
+    if ((work += 2 * (m - j) * k * b) < STRETCH && j > 0) continue;
+    work = 0;
     yield progress("reflectors", n - j, n);
   }
 }

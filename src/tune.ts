@@ -86,6 +86,7 @@ export type Key =
   | "reduce.block"
   | "reduce.chain"
   | "reduce.update"
+  | "reflectors.block"
   | "jacobi.block"
   | "proof.numbers";
 
@@ -133,6 +134,7 @@ export const keys: Readonly<Record<Key, Domain>> = {
   "reduce.block": [1, 128, "columns of a panel"],
   "reduce.chain": ["chain", "longest chain of additions in the updates"],
   "reduce.update": [1, 1 << 20, "columns of a symmetric update that are computed together, from the diagonal down"],
+  "reflectors.block": [1, 512, "reflectors that are applied at one go"],
   "jacobi.block": [1, 32, "most columns of a block; two make a small eigenproblem"],
   "proof.numbers": [1024, 1 << 30, "numbers of a residual measured at a time by proof"],
 };
@@ -171,6 +173,8 @@ export const table: readonly Row[] = [
   { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },
   { key: "reduce.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "reduce.update", device: "*", value: 256, why: "little work above the diagonal" },
+  { key: "reflectors.block", device: "*", n: 512, value: 32, why: "float64 work grows as block/n" },
+  { key: "reflectors.block", device: "*", value: 64, why: "half the passes over the vectors" },
   { key: "jacobi.block", device: "*", value: 32, why: "fewest rounds that small eigenproblems allow" },
   { key: "proof.numbers", device: "*", value: 1 << 20, why: "bounds the memory of a measurement" },
 ];

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as abi from "../ffi/symbols.ts";
 import { Matrix, open } from "../src/index.ts";
-import { applyReflectors, bidiagonalize, type Reflectors, tridiagonalize } from "../src/reduce.ts";
+import { accumulated, applyReflectors, bidiagonalize, type Reflectors, tridiagonalize } from "../src/reduce.ts";
 import { runSync } from "../src/run.ts";
 import { sized, thinned } from "./device.ts";
 import { every, numbers } from "./helpers.ts";
@@ -220,17 +220,20 @@ const kinds: readonly (readonly [string, (m: number, n: number) => Dense])[] = [
   ["Wilkinson", (m, n) => fill(m, n, (i, j) => (i === j ? Math.abs(i - n / 2) : Math.abs(i - j) === 1 ? 1 : 0))],
 ];
 
-/** The m x n matrix whose columns are the first of Q. */
 /** The numbers of both bands; the last of the second is none. */
 function bands(DE: Matrix): { d: Float64Array; e: Float64Array } {
   const n = DE.shape[1], all = DE.hostAs(Float64Array);
   return { d: all.slice(0, n), e: all.slice(n, n + Math.max(n - 1, 0)) };
 }
 
-function explicit(Q: Reflectors, m: number, n: number): Dense {
-  using C = Matrix.eye(m, n, { device: Q.V.device });
-  runSync("reduce", [], { device: C.device }, () => applyReflectors(Q, C));
-  Q[Symbol.dispose]();
+/** The m x n matrix whose columns are the first of the Q with the reflectors V. */
+function explicit(V: Matrix, m: number, n: number, block?: number): Dense {
+  using C = Matrix.eye(m, n, { device: V.device });
+  runSync("reduce", [], { device: C.device }, function* () {
+    const [reflectors] = (yield* accumulated([V], block)) as [Reflectors];
+    using Q = reflectors;
+    yield* applyReflectors(Q, C);
+  });
   return t.wide(numbers(C));
 }
 
@@ -253,13 +256,13 @@ function checkTridiagonal(a: Dense): void {
   requireReduction(whole, q, B, q);
 }
 
-function checkBidiagonal(a: Dense): void {
+function checkBidiagonal(a: Dense, block?: number): void {
   const { m, n } = a;
   using A = Matrix.from(sample("A", a));
   const { DE, Q, P } = runSync("reduce", [A], {}, () => bidiagonalize(A)), { d, e } = bands(DE);
   assert.deepEqual([d.length, e.length], [n, Math.max(n - 1, 0)]);
   const B = fill(n, n, (i, j) => (i === j ? d[i]! : j === i + 1 ? e[i]! : 0));
-  requireReduction(a, explicit(Q, m, n), B, explicit(P, n, n));
+  requireReduction(a, explicit(Q, m, n, block), B, explicit(P, n, n, block));
 }
 
 const sizes = [...Array.from({ length: 12 }, (_, i) => i), 31, 32, 33, 63, 64, 65, 70].filter((n) =>
@@ -282,6 +285,10 @@ describe("reductions", () => {
       }
       checkBidiagonal(scaled(make(sized(150, 80), sized(130, 70))));
     });
+  });
+
+  it("come back in blocks of any width, whatever the panels were", () => {
+    for (const block of [1, 7, 45, 64, 512]) checkBidiagonal(scaled(normal(sized(150, 80), sized(130, 70), 3)), block);
   });
 
   it("run on plain C as well", () => {
