@@ -16,6 +16,7 @@ const axes = {
   m: { of: ([m]: Shape) => m, strict: false },
   n: { of: ([, n]: Shape) => n, strict: false },
   k: { of: ([, , k]: Shape) => k, strict: false },
+  area: { of: ([m, , k]: Shape) => m * k, strict: true },
   work: { of: ([m, n, k]: Shape) => m * n * k, strict: true },
 } as const;
 type Axis = keyof typeof axes;
@@ -23,8 +24,8 @@ type Bounds = Readonly<Partial<Record<Axis, number>>>;
 
 /** Who is this near to the best is as good: the rest is noise. */
 const NEAR = 1.1;
-/** A side of a split needs so many products, and a split must spare them a fifth of the time of one, in sum. */
-const [FEWEST, LEAST_GAIN] = [5, Math.log(1.2)];
+/** A side of a split needs so many products, and a split must spare them a tenth of the time of one, in sum. */
+const [FEWEST, LEAST_GAIN] = [5, Math.log(1.1)];
 const DEEPEST = 6;
 
 const best = ({ times }: Sample): number => Math.min(...times.values());

@@ -20,7 +20,7 @@ const GAIN = 1.1;
 const cubes: readonly Shape[] = [256, 512, 1024].map((n) => [n, n, n]);
 const orders = [64, 128, 256, 512, 1024] as const;
 /** Products that rows are made from, and others that tell how good they are. */
-const [TAUGHT, TRIED] = [240, 60];
+const [TAUGHT, TRIED] = [400, 60];
 
 /** `count` shapes from 16 to 2048 a side, spread by a golden-ratio sequence in each of their logarithms; those of
  * another `first` are others. */
@@ -146,10 +146,9 @@ export function regret(device: Device, measured: readonly Row[], tell: Tell): Re
 /** The rows as a table, and the share of shapes whose choice is within a tenth of the best. */
 export function formatTune(report: Measured & { regret?: readonly Regret[] }): string {
   const { rows, seconds, engines, regret: list } = report;
-  const bound = ({ m, n, k, work }: Row): string =>
-    Object.entries({ m, n, k, work }).filter(([, limit]) => limit !== undefined).map(([name, limit]) =>
-      name === "work" ? `m·n·k < ${limit}` : `${name} ≤ ${limit}`
-    ).join(", ");
+  const bound = ({ m, n, k, area, work }: Row): string =>
+    Object.entries({ "m ≤": m, "n ≤": n, "k ≤": k, "m·k <": area, "m·n·k <": work })
+      .filter(([, limit]) => limit !== undefined).map(([name, limit]) => `${name} ${limit}`).join(", ");
   const lines = rows.map((row) =>
     `  ${row.key.padEnd(12)} ${bound(row).padEnd(28)} ${String(row.engine ?? row.value).padEnd(12)} ${row.why}`
   );
