@@ -93,6 +93,7 @@ async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: R
       const start = performance.now();
       const { done, value } = step(device, algorithm, options);
       if (device.slight) {
+        if (ticket > 0) device.done(ticket); // has passed, and throws if by an error
         [before, ticket] = [0, 0];
         here(device);
         heldMs += performance.now() - start;
