@@ -10,7 +10,7 @@ const TURNS_MS = 1;
 const TIMER_MS = 2;
 
 /** How long calls together may keep the event loop from turning by work that they do on its thread. */
-const HELD_MS = 1;
+const HELD_MS = 0.05;
 let heldMs = 0;
 
 type Job<T> = (call: Call) => Algorithm<T>;
