@@ -97,8 +97,8 @@ function encode(
 }
 
 /** Floating point operations or, where none are told, numbers that one thread does in a microsecond: about a third of
- * what AVX2 does on small operands. Operations that are not listed may take long whatever their size, and so may those of
- * a vendor's library. */
+ * what AVX2 does on small operands. Operations that are not listed may take long whatever their size, and so may those
+ * of a vendor's library. */
 const rates: Partial<Record<Tiled | Whole, number>> = {
   laset: 2000,
   geadd: 2000,
