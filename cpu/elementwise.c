@@ -81,17 +81,25 @@ int32_t tsr_elementwise_laset(tsr_run *run, const tsr_op *op) {
 
 /* ---- geadd ---- */
 
-enum { SEGMENT = 256 };
+/* Elements of a row of B in one go; across a transpose fewer, of so many rows: they are a cache line of A. */
+enum { SEGMENT = 256, TURNED = 128, LINE = 16 };
 
-/* n elements of v from element (i,j) as stored, along the row or down the column. */
-static void load(const tsr_view *v, size_t i, size_t j, bool down, size_t n, double *x) {
-  size_t at = i * v->ld + j, step = down ? v->ld : 1;
-  if (v->type == TSR_F64) {
-    for (size_t k = 0; k < n; k++) x[k] = ((const double *)v->data)[at + k * step];
-  } else if (down) {
-    for (size_t k = 0; k < n; k++) x[k] = ((const float *)v->data)[at + k * step];
-  } else {
-    for (size_t k = 0; k < n; k++) x[k] = ((const float *)v->data)[at + k];
+/* n elements of v from element (i,j) as stored. */
+static void load(const tsr_view *v, size_t i, size_t j, size_t n, double *x) {
+  size_t at = i * v->ld + j;
+  if (v->type == TSR_F64) memcpy(x, (const double *)v->data + at, n * sizeof *x);
+  else for (size_t k = 0; k < n; k++) x[k] = ((const float *)v->data)[at + k];
+}
+
+/* Columns j to j + rows of v, n elements from row i on: each becomes a row of x. */
+static void load_turned(const tsr_view *v, size_t i, size_t j, size_t n, size_t rows, double x[LINE][TURNED]) {
+  for (size_t k = 0; k < n; k++) {
+    size_t at = (i + k) * v->ld + j;
+    if (v->type == TSR_F64) {
+      for (size_t r = 0; r < rows; r++) x[r][k] = ((const double *)v->data)[at + r];
+    } else {
+      for (size_t r = 0; r < rows; r++) x[r][k] = ((const float *)v->data)[at + r];
+    }
   }
 }
 
@@ -101,17 +109,15 @@ static void store(const tsr_view *v, size_t i, size_t j, size_t n, const double 
   else for (size_t k = 0; k < n; k++) ((float *)v->data)[at + k] = (float)x[k];
 }
 
-static void geadd_segment(const tsr_op *op, size_t i, size_t j, size_t n) {
-  const tsr_view *A = &op->v[0], *B = &op->v[1];
-  bool down = A->trans != B->trans;
-  double x[SEGMENT], y[SEGMENT];
-  if (op->alpha == 0) memset(x, 0, n * sizeof *x);
-  else load(A, down ? j : i, down ? i : j, down, n, x);
-  if (op->beta != 0) load(B, i, j, false, n, y);
-  if (op->beta == 0) {
+/* n elements of B from element (i,j) as stored, those of A being x, which is not read where alpha is 0. */
+static void add_segment(const tsr_op *op, size_t i, size_t j, size_t n, const double *x) {
+  const tsr_view *B = &op->v[1];
+  double y[SEGMENT];
+  if (op->beta != 0) load(B, i, j, n, y);
+  if (op->alpha == 0) {
+    for (size_t k = 0; k < n; k++) y[k] = op->beta == 0 ? 0 : op->beta * y[k];
+  } else if (op->beta == 0) {
     for (size_t k = 0; k < n; k++) y[k] = op->alpha * x[k];
-  } else if (op->alpha == 0) {
-    for (size_t k = 0; k < n; k++) y[k] = op->beta * y[k];
   } else {
     for (size_t k = 0; k < n; k++) y[k] = op->alpha * x[k] + op->beta * y[k];
   }
@@ -120,8 +126,9 @@ static void geadd_segment(const tsr_op *op, size_t i, size_t j, size_t n) {
 
 static void geadd_block(const tsr_op *op, const void *data, block b) {
   const tsr_view *A = &op->v[0], *B = &op->v[1];
-  bool copy = op->alpha == 1 && op->beta == 0 && A->trans == B->trans && A->type == B->type;
+  bool copy = op->alpha == 1 && op->beta == 0 && A->type == B->type;
   size_t size = A->type == TSR_F64 ? sizeof(double) : sizeof(float);
+  double x[SEGMENT];
   (void)data;
   for (size_t i = b.i0; i < b.i1; i++) {
     if (copy) {
@@ -129,14 +136,28 @@ static void geadd_block(const tsr_op *op, const void *data, block b) {
       memcpy((char *)B->data + (i * B->ld + b.j0) * size, from, (b.j1 - b.j0) * size);
       continue;
     }
-    for (size_t j = b.j0; j < b.j1; j += SEGMENT) geadd_segment(op, i, j, smaller(SEGMENT, b.j1 - j));
+    for (size_t j = b.j0; j < b.j1; j += SEGMENT) {
+      size_t n = smaller(SEGMENT, b.j1 - j);
+      if (op->alpha != 0) load(A, i, j, n, x);
+      add_segment(op, i, j, n, x);
+    }
   }
 }
 
-/* Across a transpose narrow blocks keep the lines of A in the first cache for the next rows of B. */
+/* A lies across B. Its rows may be a power of two apart and share few sets of a cache, so each line is used up. */
+static void geadd_turned(const tsr_op *op, const void *data, block b) {
+  double x[LINE][TURNED];
+  (void)data;
+  for (size_t i = b.i0; i < b.i1; i += LINE) {
+    size_t rows = smaller(LINE, b.i1 - i), n = b.j1 - b.j0;
+    load_turned(&op->v[0], b.j0, i, n, rows, x);
+    for (size_t r = 0; r < rows; r++) add_segment(op, i + r, b.j0, n, x[r]);
+  }
+}
+
 int32_t tsr_elementwise_geadd(tsr_run *run, const tsr_op *op) {
-  bool turned = op->v[0].trans != op->v[1].trans;
-  over_blocks(run, op, &op->v[1], turned ? SEGMENT : BLOCK_COLS, geadd_block, NULL);
+  bool turned = op->alpha != 0 && op->v[0].trans != op->v[1].trans;
+  over_blocks(run, op, &op->v[1], turned ? TURNED : BLOCK_COLS, turned ? geadd_turned : geadd_block, NULL);
   return TSR_OK;
 }
 

@@ -75,7 +75,7 @@ function encode(
     words[abi.TSR_OPTION_PREDICATE] = view[abi.TSR_VIEW_BUFFER]!;
     words[abi.TSR_OPTION_PREDICATE_INDEX] = view[abi.TSR_VIEW_OFFSET_LOW]!;
   }
-  const time = engine === "mlx" ? Infinity : mostMicroseconds(key, matrices, size, device);
+  const time = engine === "tiled" ? mostMicroseconds(key, matrices, size, device) : Infinity;
   if (!tracing()) return device.encoded(call(device.native, device.context, words), time);
   const start = performance.now();
   device.encoded(call(device.native, device.context, words), time);
@@ -97,7 +97,8 @@ function encode(
 }
 
 /** Floating point operations or, where none are told, numbers that one thread does in a microsecond: about a third of
- * what AVX2 does on small operands. Operations that are not listed may take long whatever their size. */
+ * what AVX2 does on small operands. Operations that are not listed may take long whatever their size, and so may those
+ * of a vendor's library. */
 const rates: Partial<Record<Tiled | Whole, number>> = {
   laset: 2000,
   geadd: 2000,
@@ -112,6 +113,7 @@ const rates: Partial<Record<Tiled | Whole, number>> = {
   potrf: 4000,
   getrf: 3000,
   orth: 500,
+  syev: 1500,
 };
 const FLOAT64_SLOWER = 3, PORTABLE_SLOWER = 8, LEAST_MICROSECONDS = 0.5;
 

@@ -44,13 +44,17 @@ export function requireSquare(A: Matrix, op: string): number {
 /** Tries of jitter: each ten times the one before. */
 const TRIES = 4;
 
-/** A + jitter I = L Lᵀ with the smallest jitter that does, 0 first. */
-export function* factorPositive(A: Matrix, jitter: boolean, op: string): Algorithm<{ L: Matrix; jitter: number }> {
+/** A + jitter I = L Lᵀ with the smallest jitter that does, 0 first; L is given as the lower triangle of A. */
+export function* factorPositive(
+  A: Matrix,
+  L: Matrix,
+  jitter: boolean,
+  op: string,
+): Algorithm<{ L: Matrix; jitter: number }> {
   const n = A.shape[0];
-  const L = Matrix.empty(n, n, A.device);
   let first = 0;
   for (let attempt = 0; attempt <= (jitter ? TRIES : 0); attempt++) {
-    geadd(1, A, 0, L);
+    if (attempt > 0) takeLower(A, L);
     const added = attempt === 0 ? 0 : yield* addToDiagonal(L, attempt);
     const order = yield* factorCholesky(L);
     if (order === 0) return { L, jitter: added };
@@ -83,12 +87,15 @@ export function* choleskyJob(call: Call, a: MatrixLike, o: CholeskyOptions): Alg
   }
   const A = call.matrix(a);
   const n = requireSquare(A, "cholesky");
-  using S = lowerTriangle(A);
-  if (!(yield* isFinite(S, "cholesky", "the lower triangle of A", o.checkFinite))) {
+  const start = lowerTriangle(A);
+  if (!(yield* isFinite(start, "cholesky", "the lower triangle of A", o.checkFinite))) {
+    start[Symbol.dispose]();
     return { l: notANumber(n, n, A), jitter: 0 };
   }
-  const { L, jitter } = yield* factorPositive(S, o.jitter ?? false, "cholesky");
+  const { L, jitter } = yield* factorPositive(A, start, o.jitter ?? false, "cholesky");
   if (!o.proof) return { l: L, jitter };
+  using S = lowerTriangle(A);
+  yield settled();
   const s = S.host();
   for (let i = 0; i < n; i++) s[i * n + i]! += jitter;
   return { l: L, jitter, proof: yield* proveCholesky(S, L) };
@@ -97,9 +104,13 @@ export function* choleskyJob(call: Call, a: MatrixLike, o: CholeskyOptions): Alg
 /** A copy of the lower triangle, zero above it: the part of A that is read. */
 export function lowerTriangle(A: Matrix): Matrix {
   const S = Matrix.empty(A.shape[0], A.shape[1], A.device);
+  takeLower(A, S);
+  return S;
+}
+
+function takeLower(A: Matrix, S: Matrix): void {
   geadd(1, A, 0, S);
   laset("upper", 0, NaN, S);
-  return S;
 }
 
 /** The public isPositiveDefinite: whether the lower triangle of A has a Cholesky factor. */

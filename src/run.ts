@@ -10,7 +10,7 @@ const TURNS_MS = 1;
 const TIMER_MS = 2;
 
 /** How long calls together may keep the event loop from turning by work that they do on its thread. */
-const HELD_MS = 1;
+const HELD_MS = 0.05;
 let heldMs = 0;
 
 type Job<T> = (call: Call) => Algorithm<T>;
@@ -93,6 +93,7 @@ async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: R
       const start = performance.now();
       const { done, value } = step(device, algorithm, options);
       if (device.slight) {
+        if (ticket > 0) device.done(ticket); // has passed, and throws if by an error
         [before, ticket] = [0, 0];
         here(device);
         heldMs += performance.now() - start;

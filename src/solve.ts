@@ -60,8 +60,7 @@ function* factored(A: Matrix, assume: Assume, op: string): Algorithm<Factored> {
 }
 
 function* byCholesky(A: Matrix): Algorithm<Factored> {
-  using S = lowerTriangle(A);
-  const { L } = yield* factorPositive(S, false, "solve");
+  const { L } = yield* factorPositive(A, lowerTriangle(A), false, "solve");
   const solve = (B: Matrix): void => {
     trsm("left", "lower", 1, L, B); //    B = L⁻¹ B
     trsm("left", "lower", 1, L.T, B); //  B = L⁻ᵀ B
