@@ -44,13 +44,18 @@ export function requireSquare(A: Matrix, op: string): number {
 /** Tries of jitter: each ten times the one before. */
 const TRIES = 4;
 
-/** A + jitter I = L Lᵀ with the smallest jitter that does, 0 first. */
-export function* factorPositive(A: Matrix, jitter: boolean, op: string): Algorithm<{ L: Matrix; jitter: number }> {
+/** A + jitter I = L Lᵀ with the smallest jitter that does, 0 first. inPlace: L takes the place of A, without jitter. */
+export function* factorPositive(
+  A: Matrix,
+  jitter: boolean,
+  op: string,
+  inPlace = false,
+): Algorithm<{ L: Matrix; jitter: number }> {
   const n = A.shape[0];
-  const L = Matrix.empty(n, n, A.device);
+  const L = inPlace ? A.share() : Matrix.empty(n, n, A.device);
   let first = 0;
   for (let attempt = 0; attempt <= (jitter ? TRIES : 0); attempt++) {
-    geadd(1, A, 0, L);
+    if (!inPlace) geadd(1, A, 0, L);
     const added = attempt === 0 ? 0 : yield* addToDiagonal(L, attempt);
     const order = yield* factorCholesky(L);
     if (order === 0) return { L, jitter: added };
@@ -87,7 +92,8 @@ export function* choleskyJob(call: Call, a: MatrixLike, o: CholeskyOptions): Alg
   if (!(yield* isFinite(S, "cholesky", "the lower triangle of A", o.checkFinite))) {
     return { l: notANumber(n, n, A), jitter: 0 };
   }
-  const { L, jitter } = yield* factorPositive(S, o.jitter ?? false, "cholesky");
+  const again = o.jitter || o.proof; // the triangle itself will be wanted once more
+  const { L, jitter } = yield* factorPositive(S, o.jitter ?? false, "cholesky", !again);
   if (!o.proof) return { l: L, jitter };
   const s = S.host();
   for (let i = 0; i < n; i++) s[i * n + i]! += jitter;
