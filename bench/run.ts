@@ -10,7 +10,7 @@ import { info } from "../src/index.ts";
 import { lay } from "./accuracy/table.ts";
 import { compare, formatComparison, marksOf, readBaseline, saveBaseline } from "./baseline.ts";
 import { allCases, type Case } from "./cases.ts";
-import { javascript, NUMPY, OURS, startAll } from "./contenders.ts";
+import { type Contender, javascript, NUMPY, OURS, startAll } from "./contenders.ts";
 import { machineKey } from "./machine.ts";
 import { drawMemory, drawRatios, drawTimes } from "./plots.ts";
 import { grow, type Grown, type Growth, growths, scaleCells, scaleHeadings, scaleNumeric } from "./scale/rows.ts";
@@ -18,6 +18,8 @@ import { cells, headings, numeric, remarks, type Standing, standing } from "./st
 import { Foresight, type Outcome, race, type Timed } from "./turns.ts";
 
 const out = fileURLToPath(new URL("../out/bench", import.meta.url));
+/** After so long the JavaScript peers, most of which are slow, are asked no more, so that the rest has its time. */
+const SCRIPTS_MS = 9 * 60_000;
 /** With --quick, cases with fewer operations only. */
 const QUICK_FLOPS = 1e9;
 
@@ -58,6 +60,8 @@ function tell(name: string): void {
   process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
 }
 
+const late = ({ name }: Contender): boolean => javascript.includes(name) && performance.now() - begun > SCRIPTS_MS;
+
 /** One line of --json for each contender of a case. */
 function json(outcome: Outcome): void {
   for (const { figures, ...timed } of outcome.timed) {
@@ -69,7 +73,8 @@ function json(outcome: Outcome): void {
 async function measure(cases: readonly Case[]): Promise<{ outcomes: Outcome[]; told: string[] }> {
   if (cases.length === 0) return { outcomes: [], told: [] };
   const names = values.alone ? [OURS] : values.peer ? [OURS, NUMPY] : [OURS, NUMPY, ...javascript];
-  const { contenders, absent } = await startAll(names, threads, values.deno ?? false);
+  const started = await startAll(names, threads, values.deno ?? false), { absent } = started;
+  let { contenders } = started;
   const told = [
     ...contenders.map(({ name, version }) => name === version ? name : `${name}: ${version}`),
     ...Object.entries(absent).map(([name, why]) => `${name} is absent: ${why}`),
@@ -78,6 +83,11 @@ async function measure(cases: readonly Case[]): Promise<{ outcomes: Outcome[]; t
   try {
     for (const c of cases) {
       tell(c.name);
+      if (contenders.some(late)) {
+        told.push(`JavaScript peers from ${c.name} on: not tried, ${SCRIPTS_MS / 60_000} minutes had passed`);
+        for (const contender of contenders.filter(late)) contender[Symbol.dispose]();
+        contenders = contenders.filter((contender) => !late(contender));
+      }
       const outcome = await race(values.sync ? { ...c, sync: true } : c, contenders, { chain, quick }, foresight);
       if (values.json) json(outcome);
       outcomes.push(outcome);

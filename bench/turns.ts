@@ -12,8 +12,11 @@ import { median, spread } from "./statistics.ts";
 
 /** A turn repeats short calls to last TURN_MS; a call over LIMIT_MS is given up. */
 const [TURN_MS, LIMIT_MS] = [40, 20_000];
-/** Turns of those whose call takes less than so many milliseconds; of those far behind the fastest: few. */
+/** A first run as long as this is a turn too. */
+const LONG_MS = 1000;
+/** Turns of those whose call takes less than so many milliseconds, and of those so far behind the fastest. */
 const turnsBelow = [[1600, 5], [5000, 3], [Infinity, 1]] as const;
+const turnsBehind = [[LONG_MS, 2], [Infinity, 1]] as const;
 const [BEHIND, FEW] = [10, 2];
 /** A turn is disturbed when others use more than a tenth of it; such turns are repeated while there is patience. */
 const [DISTURBED, PATIENCE_MS, PAUSE_MS] = [0.1, 2000, 200];
@@ -115,11 +118,11 @@ class Race {
     const c = this.#case;
     try {
       let first = await contender.run(variant, 1, LIMIT_MS);
-      for (let i = 0; i < 2 && first < 1000; i++) first = await contender.run(variant, repeats(first), LIMIT_MS);
+      for (let i = 0; i < 2 && first < LONG_MS; i++) first = await contender.run(variant, repeats(first), LIMIT_MS);
       this.#foresight.tell(c, contender.name, variant, first);
       const found = load(await contender.save(variant, join(build, "bench/found")));
       const figures = judge(c, given, found, this.#settings.chain);
-      this.entries.push({ contender, variant, first, figures, times: first < 1000 ? [] : [first], disturbed: 0 });
+      this.entries.push({ contender, variant, first, figures, times: first < LONG_MS ? [] : [first], disturbed: 0 });
       return undefined;
     } catch (error) {
       if (contender.name === OURS) throw error;
@@ -132,9 +135,9 @@ class Race {
   async run(): Promise<void> {
     const fastest = Math.min(...this.entries.map(({ first }) => first));
     const wanted = ({ first, contender }: Entry): number => {
-      const full = turnsBelow.find(([below]) => first < below)![1];
-      const most = this.#settings.quick ? Math.min(FEW, full) : full;
-      return contender.name !== OURS && first > BEHIND * fastest ? Math.min(FEW, most) : most;
+      const behind = contender.name !== OURS && first > BEHIND * fastest;
+      const turns = (behind ? turnsBehind : turnsBelow).find(([below]) => first < below)![1];
+      return this.#settings.quick ? Math.min(FEW, turns) : turns;
     };
     const patience = performance.now() + (this.#settings.quick ? 0 : PATIENCE_MS);
     const most = Math.max(...this.entries.map(wanted));

@@ -14,6 +14,8 @@ export interface Job {
   readonly bound: Bound;
   /** Square ones grow in both directions; tall ones have so many columns and grow in rows. */
   readonly columns?: number;
+  /** Rows for each column, where they are not as many. */
+  readonly aspect?: number;
   readonly inputs: (m: number, n: number) => readonly Matrix[];
   readonly run: (x: readonly Matrix[]) => Promise<Matrix | Result>;
 }
@@ -43,7 +45,13 @@ export const jobs: readonly Job[] = [
   { name: "pca k=20", bound: "lean", inputs: fading, run: async ([a]) => components(await la.pca(a!, { k: 20 })) },
   { name: "solve", bound: "triple", inputs: withRight, run: async ([a, b]) => ({ ...await la.solve(a!, b!) }) },
   { name: "inv", bound: "triple", inputs: one, run: ([a]) => la.inv(a!) },
-  { name: "lstsq", bound: "triple", inputs: withRight, run: async ([a, b]) => ({ ...await la.lstsq(a!, b!) }) },
+  {
+    name: "lstsq, rows 2n",
+    bound: "triple",
+    aspect: 2,
+    inputs: withRight,
+    run: async ([a, b]) => ({ ...await la.lstsq(a!, b!) }),
+  },
   { name: "eigh", bound: "triple", inputs: definite, run: async ([a]) => ({ ...await la.eigh(a!) }) },
   { name: "svd", bound: "triple", inputs: one, run: async ([a]) => ({ ...await la.svd(a!) }) },
   {

@@ -49,7 +49,7 @@ export function grow(
       const name = nameOf(job, size);
       if (!wanted(name)) continue;
       tell(name);
-      const args = [child, job.name, String(size), String(job.columns ?? size)];
+      const args = [child, job.name, String(size * (job.aspect ?? 1)), String(job.columns ?? size)];
       const env = { ...process.env, TSR_THREADS: String(threads) };
       const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8", env });
       if (status !== 0) failed.push(`${name}: ${stderr.trim().split("\n").at(-1)}`);
