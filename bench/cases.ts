@@ -86,7 +86,8 @@ const inputs: Readonly<Record<Op, (p: Params) => Record<string, Operand>>> = {
   pca: ({ m, n }) => ({ a: taken(embeddings(m, n)) }),
 };
 
-function make(name: string, op: Op, m: number, n: number, k: number, more: More = {}): Case {
+/** One case, by its sizes. */
+export function make(name: string, op: Op, m: number, n: number, k: number, more: More = {}): Case {
   const params = { m, n, k, ...more };
   return { name, op, flops: work[op](m, n, k), inputs: () => inputs[op](params), ...params };
 }

@@ -12,13 +12,18 @@ export class TimeoutError extends Error {}
 export class Program implements Disposable {
   readonly #child: ChildProcess;
   readonly #replies: AsyncIterator<string>;
+  readonly #failed = Promise.withResolvers<never>();
   #first: Reply = {};
   #ended = false;
 
   private constructor([command, ...args]: readonly string[], environment: Readonly<Record<string, string>>) {
     const env = { ...process.env, ...environment };
     this.#child = spawn(command!, args, { env, stdio: ["pipe", "pipe", "inherit"] });
-    this.#child.on("error", () => this.#ended = true);
+    this.#failed.promise.catch(() => {}); // it is told where a reply is waited for
+    this.#child.on("error", (error) => {
+      this.#ended = true;
+      this.#failed.reject(new Error(`${command} could not be started: ${error.message}`));
+    });
     this.#replies = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
   }
 
@@ -54,7 +59,7 @@ export class Program implements Disposable {
   async #reply(limitMs: number): Promise<Reply> {
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const timer = limitMs === Infinity ? undefined : setTimeout(() => resolve(undefined), limitMs);
-    const answer = await Promise.race([this.#replies.next(), promise]);
+    const answer = await Promise.race([this.#replies.next(), promise, this.#failed.promise]);
     clearTimeout(timer);
     if (answer === undefined) {
       this[Symbol.dispose]();

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { jobs } from "../bench/scale/jobs.ts";
-import { sized } from "./device.ts";
 import { child } from "./helpers.ts";
 
 const MB = 2 ** 20;
@@ -32,7 +31,7 @@ const sizes: Readonly<Record<string, readonly [m: number, n: number]>> = {
 describe("the most memory held stays within its bound", () => {
   for (const { name } of jobs.filter((job) => job.name in sizes)) {
     it(`in ${name}`, async () => {
-      const [m, n] = sized(sizes[name]!, [64, 64]);
+      const [m, n] = sizes[name]!;
       const { peak, bytes, bound } = await child<Record<"peak" | "bytes" | "bound", number>>(
         "../bench/scale/child.ts",
         [name, String(m), String(n), "once"],
