@@ -19,7 +19,7 @@ import { Foresight, type Outcome, race, type Timed } from "./turns.ts";
 
 const out = fileURLToPath(new URL("../out/bench", import.meta.url));
 /** After so long the JavaScript peers, most of which are slow, are asked no more, so that the rest has its time. */
-const SCRIPTS_MS = 9 * 60_000;
+const SCRIPTS_MS = 7 * 60_000;
 /** With --quick, cases with fewer operations only. */
 const QUICK_FLOPS = 1e9;
 
