@@ -11,7 +11,7 @@ import { type Operation, operations, plain } from "./accuracy/operations.ts";
 import { Scipy } from "./accuracy/peer.ts";
 import { lay, short, Worst } from "./accuracy/table.ts";
 import { times } from "./accuracy/times.ts";
-import { NoPythonError } from "./peer.ts";
+import { NoPythonError } from "./python.ts";
 
 /** One operation on one matrix. */
 interface Job {

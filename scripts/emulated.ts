@@ -11,6 +11,7 @@ export const builds: readonly (readonly string[])[] = [
 /** Test files that do not run on the emulated device, and why. */
 const leftOut: Readonly<Record<string, string>> = {
   accuracy: "the bench's formulas, on the CPU library",
+  bench: "the bench's own arithmetic, on the CPU library",
   cli: "sets the variables that choose device and library",
   compat: "other packages' suites: calls that the other files make too",
   conquer: "stedc and bdsdc: host code on every device",
@@ -31,6 +32,7 @@ const leftOut: Readonly<Record<string, string>> = {
   permissions: "what Deno asks for to open a library",
   readme: "the README's texts",
   mlx: "Apple's MLX, on the CPU library",
+  scale: "the most memory held, at sizes that would take an emulator an hour",
   small: "float64 on the host of every device",
   syev: "host code on every device",
   tidy: "the tree's texts",

@@ -1,7 +1,7 @@
 // Principal components: eigenvectors of the covariance, gathered in float64 block by block of rows, or singular
 // triplets of the centred matrix.
 import { empty64, geadd, gemm, hosted64, scale, syrk } from "./blas.ts";
-import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
+import { type Algorithm, Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { eighJob } from "./eigh.ts";
 import { ArgumentError, OverflowError, ShapeError } from "./errors.ts";
@@ -49,6 +49,8 @@ export interface Gathered {
   readonly device: Matrix["device"];
 }
 
+/** Numbers of the rows that are copied at a time, where they are wanted less their mean. */
+const COPIED = 1 << 22;
 /** Eigenproblems up to this order are solved in float64, and up to that one where few vectors are wanted: there eigh,
  * which finds all, takes longer. */
 const SMALL = 256;
@@ -117,6 +119,14 @@ function less(X: Matrix, mean: Float64Array): Matrix {
   return Y;
 }
 
+/** Where blocks of rows begin and end whose copies take 16 MB at most, or a row; one without rows where there are none.
+ */
+function* blocks([m, n]: readonly [number, number]): Generator<[from: number, to: number]> {
+  const step = Math.max(1, Math.floor(COPIED / n));
+  let from = 0;
+  do yield [from, Math.min(m, from + step)]; while ((from += step) < m);
+}
+
 /** The sums over rows, of which nothing is kept: products of the rows less their mean rounded to float32, made those of
  * the rows less their mean. */
 export function* gather(X: Matrix, o: PcaOptions, op: string): Algorithm<Gathered> {
@@ -124,12 +134,15 @@ export function* gather(X: Matrix, o: PcaOptions, op: string): Algorithm<Gathere
   yield* isFinite(X, op, "rows", o.checkFinite);
   const centred = o.center !== false && m > 0;
   const shift = centred ? (yield* means(X)).map(Math.fround) : new Float64Array(n);
-  using Y = centred ? less(X, shift) : X.share();
   using E = ones(m, X);
   using total = empty64(1, n, X.device);
   using squares = empty64(n, n, X.device);
-  gemm(1, E.T, Y, 0, total);
-  syrk("lower", 1, Y.T, 0, squares);
+  for (const [from, to] of blocks(X.shape)) {
+    using Y = centred ? less(X.rows(from, to), shift) : X.rows(from, to);
+    const beta = from === 0 ? 0 : 1;
+    gemm(1, E.rows(from, to).T, Y, beta, total);
+    syrk("lower", 1, Y.T, beta, squares);
+  }
   yield settled();
   const products = squares.hostAs(Float64Array).slice();
   if (!centred) return { rows: m, mean: shift, products, device: X.device };
@@ -286,7 +299,8 @@ function* fromSvd(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
   }
   const most = Math.min(m, n);
   const few = o.k !== undefined && o.k <= most / 4;
-  const { u: U, s, vt } = few ? yield* topJob(call, Y, { k: o.k!, tol: TOL }) : yield* fullSvdJob(call, Y, {});
+  using own = new Call(call.op, [Y], call.options, false); // Y ends with it, not with the public call
+  const { u: U, s, vt } = few ? yield* topJob(own, Y, { k: o.k!, tol: TOL }) : yield* fullSvdJob(own, Y, {});
   U[Symbol.dispose]();
   using all = vt;
   const total = sum(squares) / freedom;
@@ -312,13 +326,13 @@ function whitening({ explainedVariance }: Model, inverse: boolean): Float64Array
 
 /** Scores of rows: (X − mean) / scales times the components, not whitened. */
 function project(X: Matrix, { mean, scales }: Model, components: Matrix): Matrix {
-  using Y = less(X, mean);
-  if (scales) {
-    using inverses = row(scales.map((x) => 1 / x), X);
-    scale("multiply", Y, inverses);
-  }
   const T = Matrix.empty(X.shape[0], components.shape[0], X.device);
-  gemm(1, Y, components.T, 0, T);
+  using inverses = scales && row(scales.map((x) => 1 / x), X);
+  for (const [from, to] of blocks(X.shape)) {
+    using Y = less(X.rows(from, to), mean);
+    if (inverses) scale("multiply", Y, inverses);
+    gemm(1, Y, components.T, 0, T.rows(from, to));
+  }
   return T;
 }
 

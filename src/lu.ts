@@ -79,6 +79,12 @@ function permutation(m: number, exchanges: Uint32Array): Uint32Array {
   return p;
 }
 
+function copied(A: Matrix): Matrix {
+  const B = Matrix.empty(A.shape[0], A.shape[1], A.device);
+  geadd(1, A, 0, B);
+  return B;
+}
+
 /** The public lu: checks, proof. */
 export function* luJob(call: Call, a: MatrixLike, o: LuOptions): Algorithm<Lu> {
   const A = call.matrix(a);
@@ -88,10 +94,8 @@ export function* luJob(call: Call, a: MatrixLike, o: LuOptions): Algorithm<Lu> {
     return { l: notANumber(m, k, A), u: notANumber(k, n, A), p: permutation(m, new Uint32Array()) };
   }
   using f = yield* factorLu(A);
-  const [l, u] = [Matrix.empty(m, k, A.device), Matrix.empty(k, n, A.device)];
-  geadd(1, f.LU.cols(0, k), 0, l);
-  laset("upper", 0, 1, l);
-  geadd(1, f.LU.rows(0, k), 0, u);
+  const [l, u] = m >= n ? [f.LU.share(), copied(f.LU.rows(0, n))] : [copied(f.LU.cols(0, m)), f.LU.share()];
+  laset("upper", 0, 1, l); //      the larger factor stays where both were
   laset("lower", 0, NaN, u);
   yield* requireInRange(u, "lu", "U");
   const p = permutation(m, f.pivots.hostAs(Uint32Array));

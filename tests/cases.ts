@@ -1,12 +1,11 @@
-// The one list of products, solves and factorisations by shape: the tests check them, the bench times them.
+// The one list of products and triangular solves by shape, for all tests.
 import { productBound } from "./contracts.ts";
 import { sized } from "./device.ts";
 import { Random } from "./matrices.ts";
 
-export type Op = "gemm" | "syrk" | "trsm" | "qr" | "svd";
+export type Op = "gemm" | "syrk" | "trsm";
 
-/** gemm: C (m x n) = alpha A B + beta C with depth k. syrk: C (n x n), A n x k. trsm: A m x m, B m x n. qr: m x n.
- * svd: m x n, k values. */
+/** gemm: C (m x n) = alpha A B + beta C with depth k. syrk: C (n x n), A n x k. trsm: A m x m, B m x n. */
 export interface Case {
   readonly op: Op;
   readonly m: number;
@@ -18,8 +17,8 @@ export interface Case {
   readonly beta: number;
   /** Operands that fill their memory, or views inside larger ones at odd offsets. */
   readonly placed: "whole" | "inside";
-  /** Numbers that are random, all 0.1 (every rounding goes the same way), or with singular values 1/i. */
-  readonly input: "random" | "constant" | "1/i";
+  /** Numbers that are random, or all 0.1 (every rounding goes the same way). */
+  readonly input: "random" | "constant";
 }
 
 /** What an operation costs and what its result may be off by, in units of u (see contracts.ts for each one's scale). */
@@ -32,8 +31,6 @@ export const operations: Readonly<
   gemm: { flops: (m, n, k) => 2 * m * n * k, bound: (c, chain) => productBound(c.k, chain) },
   syrk: { flops: (_, n, k) => n * (n + 1) * k, bound: (c, chain) => productBound(c.k, chain) },
   trsm: { flops: (m, n) => m * m * n, bound: (c) => 8 * Math.sqrt(c.m) },
-  qr: { flops: (m, n) => 4 * m * n * n, bound: () => 16 },
-  svd: { flops: (m, n, k) => 4 * m * n * k, bound: () => 32 },
 };
 
 const plain = { transA: false, transB: false, alpha: 1, beta: 0, placed: "whole", input: "random" } as const;
@@ -50,7 +47,7 @@ export function nameOf(c: Case): string {
     c.placed === "inside" ? "inside larger matrices" : "",
     c.input === "random" ? "" : c.input,
   ];
-  const depth = c.op === "trsm" || c.op === "qr" ? "" : `x${c.k}`;
+  const depth = c.op === "trsm" ? "" : `x${c.k}`;
   return [c.op, `${c.m}x${c.n}${depth}`, ...marks].filter((mark) => mark !== "").join(" ");
 }
 
@@ -184,12 +181,3 @@ export function fitting(cases: readonly Case[]): readonly Case[] {
   const most = sized(Infinity, 8e6);
   return cases.filter((c) => operations[c.op].flops(c.m, c.n, c.k) <= most);
 }
-
-/** What the bench times. */
-export const bench: readonly Case[] = [
-  ...[64, 128, 256, 512, 1024, 2048].map((n) => make("gemm", n, n, n)),
-  ...[16, 32, 64, 128].map((k) => make("gemm", 20000, k, 1000)),
-  ...[16, 32, 64, 128].map((k) => make("gemm", 1000, k, 20000, { transA: true })),
-  make("qr", 20000, 256, 256),
-  make("svd", 4000, 1000, 32, { input: "1/i" }),
-];

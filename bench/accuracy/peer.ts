@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Numbers } from "../../tests/metrics.ts";
-import { build, type Operand, Program, store } from "../peer.ts";
+import { build, type Operand, store } from "../files.ts";
+import type { Program } from "../program.ts";
+import { startPython } from "../python.ts";
 import type { Algebra, Expr, Named, Norms } from "./algebra.ts";
 
 const script = fileURLToPath(new URL("./peer.py", import.meta.url));
@@ -30,7 +32,7 @@ export class Scipy implements Disposable {
   }
 
   static async start(threads: number): Promise<Scipy> {
-    return new Scipy(await Program.start(script, threads));
+    return new Scipy(await startPython(script, threads));
   }
 
   async prepare(op: string, given: Named): Promise<void> {

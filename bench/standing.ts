@@ -1,0 +1,100 @@
+// Ours beside the best of the others, case by case: a peer counts with a residual that float32 can be expected to have.
+import type { Case } from "./cases.ts";
+import { javascript, NUMPY, OURS } from "./contenders.ts";
+import { comparable, holds } from "./residuals.ts";
+import type { Missed, Outcome, Timed } from "./turns.ts";
+
+export interface Standing {
+  readonly case: Case;
+  readonly ours: Timed;
+  /** Our result is within its contract; if not, its time does not count. */
+  readonly holds: boolean;
+  /** The fastest way of NumPy and SciPy, and of the JavaScript packages, that is accurate enough. */
+  readonly peer?: Timed;
+  readonly script?: Timed;
+  /** The peer's time over ours. */
+  readonly ratio?: number;
+  readonly scriptRatio?: number;
+  /** What was aimed at is missed; without an aim, the peer is faster. */
+  readonly loss: boolean;
+  readonly missed: readonly Missed[];
+}
+
+function best(timed: readonly Timed[], names: readonly string[]): Timed | undefined {
+  return timed.filter(({ contender, figures }) => names.includes(contender) && comparable(figures))
+    .toSorted((a, b) => a.ms - b.ms)[0];
+}
+
+export function standing({ case: c, timed, missed }: Outcome): Standing {
+  const ours = timed.find(({ contender }) => contender === OURS)!, good = holds(ours.figures);
+  const [peer, script] = [best(timed, [NUMPY]), best(timed, javascript)];
+  const ratio = good && peer ? peer.ms / ours.ms : undefined;
+  const behind = ratio !== undefined && ratio < (c.target ?? 1);
+  return {
+    case: c,
+    ours,
+    holds: good,
+    ...(peer && { peer }),
+    ...(script && { script }),
+    ...(ratio !== undefined && { ratio }),
+    ...(good && script && { scriptRatio: script.ms / ours.ms }),
+    loss: !good || behind || (c.mostMs !== undefined && ours.ms > c.mostMs),
+    missed,
+  };
+}
+
+const residual = ({ figures }: Timed): string => figures.residual.toExponential(1);
+const time = (ms: number): string => ms >= 100 ? ms.toFixed(0) : ms >= 0.1 ? ms.toPrecision(3) : ms.toFixed(5);
+const timed = (t: Timed | undefined): string => t ? `${time(t.ms)}${2 * t.disturbed > t.turns ? "~" : ""}` : "";
+
+export const headings: readonly string[] = [
+  "case",
+  "ms",
+  "GFLOP/s",
+  "residual",
+  "peer ms",
+  "residual",
+  "way",
+  "ratio",
+  "target",
+  "",
+  "JavaScript",
+  "ms",
+  "residual",
+  "ratio",
+];
+
+/** The columns that hold numbers. */
+export const numeric: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 7, 8, 11, 12, 13]);
+
+export function cells(s: Standing): string[] {
+  const { case: c, ours, peer, script } = s;
+  return [
+    c.name,
+    s.holds ? timed(ours) : "FAIL",
+    ours.gflops && s.holds ? ours.gflops.toPrecision(3) : "",
+    residual(ours),
+    timed(peer),
+    peer ? residual(peer) : "",
+    peer?.variant ?? "",
+    s.ratio?.toFixed(2) ?? "",
+    c.mostMs === undefined ? c.target?.toFixed(2) ?? "" : `${time(c.mostMs)} ms`,
+    s.loss ? "loss" : "",
+    script?.contender ?? "",
+    timed(script),
+    script ? residual(script) : "",
+    s.scriptRatio?.toFixed(1) ?? "",
+  ];
+}
+
+/** Why someone has no time in a case, and whose results were not accurate enough to count. */
+export function remarks({ case: c, missed }: Standing, all: readonly Timed[]): string[] {
+  const rough = all.filter(({ contender, figures }) => contender !== OURS && !comparable(figures));
+  return [
+    ...missed.map(({ contender, variant, why }) => `${c.name}: ${[contender, variant].join(" ").trim()}: ${why}`),
+    ...rough.map((t) =>
+      `${c.name}: ${t.contender} ${t.variant}: does not count, its residual is ${residual(t)}` +
+      (t.figures.orthogonality === undefined ? "" : `, orthogonality ${t.figures.orthogonality.toExponential(1)}`)
+    ),
+  ];
+}
