@@ -144,7 +144,7 @@ const plants: Readonly<Record<string, Plant>> = {
     tsr_stedc: (c, DE, Z, o) => n.tsr_laset(c, abi.TSR_FULL, 0, 1, Z, o) && n.tsr_stedc(c, DE, Z, o),
   }),
   "svd (labrd)": (n) => ({
-    tsr_labrd: (c, A, L, R, T, DE, o) => n.tsr_labrd(c, A, L, R, T, DE, o) || n.tsr_laset(c, abi.TSR_FULL, 0, 1, T, o),
+    tsr_labrd: (c, A, L, R, T, DE, o) => n.tsr_labrd(c, A, L, R, T, DE, o) || n.tsr_laset(c, abi.TSR_FULL, 0, 1, R, o),
   }),
   "resid": (n) => ({
     tsr_resid: (c, A, X, B, R, o) => n.tsr_resid(c, A, X, B, R, o) || n.tsr_laset(c, abi.TSR_UPPER, 0, NaN, R, o),
