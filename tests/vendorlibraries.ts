@@ -1,6 +1,7 @@
-// Real BLAS libraries for the tests: OpenBLAS with 32- and 64-bit integers from PyPI, BLIS from Debian, and Accelerate
-// where the system has it. Unpacked, never installed.
-import { join } from "node:path";
+// Real BLAS libraries for the tests: OpenBLAS with 32- and 64-bit integers and MKL from PyPI, BLIS from Debian, and
+// Accelerate where the system has it. Unpacked, never installed.
+import { renameSync, symlinkSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import process from "node:process";
 import { findPackage, type Package } from "./packages.ts";
 
@@ -16,6 +17,28 @@ export interface VendorLibrary {
 function fileOf(path: string, wanted: Package): VendorLibrary["found"] {
   const found = findPackage(wanted);
   return "folder" in found ? { path: join(found.folder, path) } : found;
+}
+
+/** MKL, with Intel's OpenMP, which it looks for in its own folder. */
+function mkl(): VendorLibrary["found"] {
+  const found = fileOf("mkl-2026.2.0.data/data/lib/libmkl_rt.so.3", {
+    name: "mkl",
+    version: "2026.2.0",
+    sha256: "eaab1875ce9f47ab3c66d5632cef06baf768c05781f2f28847bdbc4343500ed7",
+    from: "pypi",
+  });
+  const threads = fileOf("intel_openmp-2026.2.0.data/data/lib/libiomp5.so", {
+    name: "intel-openmp",
+    version: "2026.2.0",
+    sha256: "2308a1a3e74718a9cd8cccf218c34d8cd80b43d3b89dfbb01b38dee205c50980",
+    from: "pypi",
+  });
+  if ("missing" in found) return found;
+  if ("missing" in threads) return threads;
+  const folder = dirname(found.path), link = join(folder, "libiomp5.so"), own = `${link}.${process.pid}`;
+  symlinkSync(relative(folder, threads.path), own);
+  renameSync(own, link);
+  return found;
 }
 
 /** All that this platform can have. */
@@ -46,6 +69,7 @@ export function vendorLibraries(): readonly VendorLibrary[] {
         from: "pypi",
       }),
     },
+    { name: "MKL", facts: { kind: "mkl", integers: 32, lapack }, found: mkl() },
     {
       name: "BLIS",
       facts: { kind: "blis", integers: 32, lapack: false },

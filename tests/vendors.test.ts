@@ -255,7 +255,7 @@ for (const { name, facts, found } of vendorLibraries()) {
     const some = (list: readonly Recipe[]): Recipe[] => list.filter((_, at) => threads === 1 || at % 5 === 0);
 
     it("keeps the contract of qr by method lapack, its own result or ours", async () => {
-      await whole(some(torture()), "geqrf", 0.7, (a) => qrSync(a, { method: "lapack" }), (a, { q, r }) => {
+      await whole(some(torture()), "geqrf", 0.5, (a) => qrSync(a, { method: "lapack" }), (a, { q, r }) => {
         hold(contracts.qr(a, numbers(q), numbers(r)), a.name);
       });
       const tall = on(torture()[0]!.make()), { q, r } = qrSync(tall, { method: "lapack", mode: "complete" });
