@@ -1,23 +1,29 @@
 // Least squares and shortest solutions by one certified QR: the augmented system r + M z = f, Mᵀ r = g, corrected with
 // residuals in float64 (Björck 1967).
-import { colstat, empty64, geadd, gemm, infoWords, scale, trsm, tuned } from "./blas.ts";
+import { colstat, empty64, geadd, gemm, infoWords, scale, syrk, tuned } from "./blas.ts";
 import { type Algorithm, progress, settled } from "./call.ts";
+import { factorCholesky } from "./cholesky.ts";
+import { solveTriangle } from "./extremes.ts";
 import { Matrix } from "./matrix.ts";
-import { changes, Pair, SETTLED, subtractProduct } from "./pair.ts";
+import { changes, Pair, subtractProduct } from "./pair.ts";
 import { certifiedQr } from "./qr.ts";
 import { exponentOf } from "./small64.ts";
 
-/** A tall matrix M, its columns scaled by powers of two: M = N 2^e, N = Q R. `low` holds what M has beyond float32. */
-export interface Tall extends Disposable {
+/** A tall matrix M, its columns scaled by powers of two: M = N 2^e. `low` holds what M has beyond float32. */
+export interface Scaled extends Disposable {
   readonly N: Matrix;
   readonly low: Matrix | undefined;
-  readonly Q: Matrix;
-  readonly R: Matrix;
   readonly exponents: Int32Array;
 }
 
-/** Scales and factors M, finite, m >= n > 0. Cost 4 m n². */
-export function* factorTall(M: Matrix, beyond: Matrix | undefined, op: string): Algorithm<Tall> {
+/** N = Q R; without Q it is N R⁻¹, where R serves for that. */
+export interface Factors extends Disposable {
+  readonly Q: Matrix | undefined;
+  readonly R: Matrix;
+}
+
+/** Scales the columns of M, finite, m >= n > 0. */
+export function* scaleColumns(M: Matrix, beyond: Matrix | undefined): Algorithm<Scaled> {
   const [m, n] = M.shape;
   using s = Matrix.empty(1, n, M.device);
   using place = infoWords(1, 2, M.device);
@@ -30,17 +36,41 @@ export function* factorTall(M: Matrix, beyond: Matrix | undefined, op: string): 
   };
   const N = normalized(M);
   const low = beyond && normalized(beyond);
-  const { Q, R } = yield* certifiedQr(N, n, op, { phase: op });
   yield settled();
   const exponents = Int32Array.from(s.host().subarray(0, n), exponentOf);
-  const dispose = (): void => [N, low, Q, R].forEach((A) => A?.[Symbol.dispose]());
-  return { N, low, Q, R, exponents, [Symbol.dispose]: dispose };
+  return { N, low, exponents, [Symbol.dispose]: () => [N, low].forEach((A) => A?.[Symbol.dispose]()) };
 }
 
-/** How the corrections end: so many always, or as many as help. */
+/** N = Q R, certified. Cost 4 m n². */
+export function* factorQr({ N }: Scaled, op: string): Algorithm<Factors> {
+  const { Q, R } = yield* certifiedQr(N, N.shape[1], op, { phase: op });
+  yield settled();
+  return { Q, R, [Symbol.dispose]: () => [Q, R].forEach((A) => A[Symbol.dispose]()) };
+}
+
+/** Columns of NᵀN from one pause to the next. */
+const PANEL = 512;
+
+/** RᵀR = NᵀN, a quarter of the work and no Q; undefined where NᵀN is not positive definite to rounding. */
+export function* factorGram({ N }: Scaled): Algorithm<Factors | undefined> {
+  const n = N.shape[1];
+  const L = Matrix.zeros(n, n, { device: N.device });
+  for (let j = 0; j < n; j += PANEL) {
+    const e = Math.min(n, j + PANEL);
+    syrk("lower", 1, N.cols(j, e).T, 0, L.sub(j, e, j, e));
+    gemm(1, N.cols(e, n).T, N.cols(j, e), 0, L.sub(e, n, j, e));
+    yield progress("gram", e, n);
+  }
+  if ((yield* factorCholesky(L)) === 0) return { Q: undefined, R: L.T, [Symbol.dispose]: () => L[Symbol.dispose]() };
+  L[Symbol.dispose]();
+  return undefined;
+}
+
+/** How the corrections end: so many always, or as many as help, until they are small enough. */
 export interface Corrections {
   readonly least: number;
   readonly most: number;
+  readonly enough: number;
 }
 
 export interface Augmented {
@@ -53,14 +83,14 @@ export interface Augmented {
 
 /** Solves r + N z = F, Nᵀ r = G for k columns; F (m x k) and G (n x k) are float64; `wanted` is what must settle. */
 export function* solveAugmented(
-  tall: Tall,
+  { N, low }: Scaled,
+  { Q, R }: Factors,
   F: Matrix,
   G: Matrix,
   wanted: "r" | "z",
-  { least, most }: Corrections,
+  { least, most, enough }: Corrections,
   op: string,
 ): Algorithm<Augmented> {
-  const { N, low, Q, R } = tall;
   const [m, n] = N.shape;
   const k = F.shape[1];
   const t = { chain: tuned("qr.chain", N) };
@@ -82,11 +112,19 @@ export function* solveAugmented(
     }
     geadd(1, f64, 0, f);
     geadd(1, g64, 0, g);
-    trsm("left", "upper", 1, R.T, g, t); //              h = R⁻ᵀ g
-    gemm(1, Q.T, f, 0, d, t);
-    geadd(-1, g, 1, d); //                               d = Qᵀ f − h
-    gemm(-1, Q, d, 1, f, t); //                          r = r + f − Q d
-    trsm("left", "upper", 1, R, d, t); //                z = z + R⁻¹ d
+    if (Q) {
+      solveTriangle(R, true, g, t); //                   h = R⁻ᵀ g
+      gemm(1, Q.T, f, 0, d, t);
+      geadd(-1, g, 1, d); //                             d = Qᵀ f − h
+      gemm(-1, Q, d, 1, f, t); //                        r = r + f − Q d
+      solveTriangle(R, false, d, t); //                  z = z + R⁻¹ d
+    } else {
+      gemm(1, N.T, f, 0, d, t);
+      geadd(-1, g, 1, d);
+      solveTriangle(R, true, d, t); //                   d = R⁻ᵀ (Nᵀ f − g)
+      solveTriangle(R, false, d, t); //                  z = z + R⁻¹ d
+      gemm(-1, N, d, 1, f, t); //                        r = r + f − N R⁻¹ d
+    }
     r.add(f, step === 0);
     z.add(d, step === 0);
     if (step < least) {
@@ -96,7 +134,7 @@ export function* solveAugmented(
     yield settled();
     const before = change;
     change = (wanted === "z" ? changes(d, z.whole) : changes(f, r.whole)).reduce((x, y) => Math.max(x, y), 0);
-    if (change <= SETTLED || !(change <= before / 2)) break;
+    if (change <= enough || !(change <= before / 2)) break;
   }
   return { r: r.whole.hostAs(Float64Array).slice(), z: z.whole.hostAs(Float64Array).slice(), change };
 }

@@ -18,7 +18,7 @@ export type Cholesky = { l: Matrix; jitter: number } & Proven;
 
 /** L of A = L Lᵀ in place, from the lower triangle (above it A must be 0); returns 0 or the order of the first leading
  * minor that is not positive definite. */
-function* factorCholesky(A: Matrix): Algorithm<number> {
+export function* factorCholesky(A: Matrix): Algorithm<number> {
   const n = A.shape[0];
   const nb = tuned("cholesky.block", A);
   const t = { chain: tuned("cholesky.chain", A) };

@@ -1,14 +1,23 @@
 // Least squares: certified QR with corrections by the augmented system; the shortest solution from singular values
 // where columns depend on each other. Small problems run on the host in float64.
 import { decompose, valuesOnly } from "./bidiagonal.ts";
-import { factorTall, solveAugmented, type Tall } from "./augmented.ts";
+import {
+  type Corrections,
+  factorGram,
+  factorQr,
+  type Factors,
+  scaleColumns,
+  type Scaled,
+  solveAugmented,
+} from "./augmented.ts";
 import { empty64, geadd, gemm, laset, resid, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
+import { type Extremes, extremes, stretch } from "./extremes.ts";
 import type { VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
-import { beyond, columnExponents, isSingle, Pair, subtractProduct, wide } from "./pair.ts";
+import { beyond, columnExponents, isSingle, Pair, SETTLED, subtractProduct, wide } from "./pair.ts";
 import { type ProofOptions, prove, type Proven, relative, squaredColumns, u } from "./proof.ts";
 import { leastSquares64 } from "./lstsq64.ts";
 import { fromRows, smallSvd, smallValues } from "./small.ts";
@@ -23,8 +32,9 @@ export interface LstsqOptions extends RunOptions, ProofOptions {
   refine?: boolean;
 }
 
-/** residualNorm: ‖b − Ax‖ of each column. cond: largest over smallest singular value of A. converged: whether ‖Aᵀr‖ met
- * its bound and, with refine, the corrections settled. */
+/** residualNorm: ‖b − Ax‖ of each column. cond: largest over smallest singular value of A, to four
+ * digits while it is below 100, and beyond as far as float32 factors tell. converged: whether ‖Aᵀr‖ met its bound and,
+ * with refine, the corrections settled. */
 export interface LeastSquares<X> extends Proven {
   x: X;
   /** With refine: x in float64, row-major. */
@@ -40,8 +50,15 @@ const HOST = 2 ** 16;
 /** Triangles of at most this order are taken apart in float64; that takes longer for larger ones. */
 const SMALL = 64;
 /** Corrections without and with refine. */
-const CORRECTIONS = { least: 2, most: 2 };
-const REFINE = { least: 1, most: 12 };
+const CORRECTIONS = { least: 2, most: 2, enough: SETTLED };
+const REFINE = { least: 1, most: 12, enough: SETTLED };
+/** Corrections with the triangle of NᵀN: each leaves so small a part of an error that what the last one added is far
+ * more than what is still missing. */
+const BY_GRAM = { least: 1, most: 6, enough: 2 ** -24 };
+/** The largest condition for the triangle of NᵀN: rounding, times its square, is a small part of 1. */
+const WELL = 2 ** 7;
+/** From this many times the threshold of the rank on, the two outermost singular values decide. */
+const CLEAR = 4;
 /** Corrections that end above this have not settled. */
 const LOST = 2 ** -20;
 const BOUND = 32;
@@ -155,16 +172,51 @@ function* onHost({ A, B, a, b, single, options: o }: Problem): Algorithm<Answer>
 function* onDevice(p: Problem): Algorithm<Answer> {
   const { A, options: o } = p;
   const [m, n] = A.shape;
-  const cols = Math.min(m, n);
   using low = p.a && beyond(A, p.a, 0);
-  using tall = m >= n ? yield* factorTall(A, low, "lstsq") : yield* factorTall(A.T, low?.T, "lstsq");
-  const r = Float64Array.from(tall.R.readBlock(0, cols, 0, cols), (x, i) => x * 2 ** tall.exponents[i % cols]!);
+  using scaled = yield* m >= n ? scaleColumns(A, low) : scaleColumns(A.T, low?.T);
+  const unit = o.refine ? RESOLVED : Math.min(m, n) * 2 * u;
+  return (yield* byGram(p, scaled, o.rcond ?? unit)) ?? (yield* byQr(p, scaled, unit));
+}
+
+/** The triangle of NᵀN serves where N is well conditioned and the corrections show it; else undefined. */
+function* byGram(p: Problem, scaled: Scaled, threshold: number): Algorithm<Answer | undefined> {
+  const { A, options: o } = p;
+  if (!(CLEAR * threshold * WELL < 1)) return undefined;
+  using factors = yield* factorGram(scaled);
+  const ends = factors && (yield* extremes(factors.R, scaled.exponents));
+  if (!factors || !ends || !(yield* isWell(factors.R, ends, o.rcond))) return undefined;
+  const last = yield* stretch(A.shape[0] >= A.shape[1] ? A : A.T, ends.lowest);
+  const s = Float64Array.of(ends.first, last);
+  const answer = yield* corrected(p, scaled, factors, s, o.refine ? REFINE : BY_GRAM);
+  return answer.change <= (o.refine ? LOST : BY_GRAM.enough) ? answer : undefined;
+}
+
+/** Whether A, or else N, whose triangle this is, is well conditioned, and the rank of A full. */
+function* isWell(R: Matrix, { first, last }: Extremes, rcond: number | undefined): Algorithm<boolean> {
+  if (first <= WELL * last) return true;
+  if (rcond !== undefined && !(last > CLEAR * rcond * first)) return false;
+  const scaled = yield* extremes(R, new Int32Array(R.shape[0]));
+  return scaled !== undefined && scaled.first <= WELL * scaled.last;
+}
+
+function* byQr(p: Problem, scaled: Scaled, unit: number): Algorithm<Answer> {
+  const { A, options: o } = p;
+  const { exponents } = scaled;
+  const cols = exponents.length;
+  using factors = yield* factorQr(scaled, "lstsq");
+  const corrections = o.refine ? REFINE : CORRECTIONS;
+  const ends = cols > SMALL ? yield* extremes(factors.R, exponents) : undefined;
+  if (ends && ends.last > CLEAR * (o.rcond ?? unit) * ends.first) {
+    return yield* corrected(p, scaled, factors, Float64Array.of(ends.first, ends.last), corrections);
+  }
+  const r = Float64Array.from(factors.R.readBlock(0, cols, 0, cols), (x, i) => x * 2 ** exponents[i % cols]!);
   const s = yield* triangleValues(cols, r, A);
-  const unit = o.refine ? RESOLVED : cols * 2 * u;
   const rank = countAbove(s, o.rcond ?? unit);
   const independent = rank === cols || o.rcond === undefined && s[0]! > 0 &&
       countAbove(yield* triangleValues(cols, unitColumns(cols, r), A), unit) === cols;
-  return independent ? yield* corrected(p, tall, s) : yield* shortest(p, tall, r, s, rank);
+  return independent
+    ? yield* corrected(p, scaled, factors, s, corrections)
+    : yield* shortest(p, scaled, factors.Q!, r, s, rank);
 }
 
 /** Singular values of a triangle. */
@@ -196,31 +248,44 @@ function* triangleVectors(n: number, r: Float64Array, like: Matrix): Algorithm<[
 }
 
 /** Full rank: the augmented system, right-hand sides scaled by powers of two. */
-function* corrected({ A, b, options: o }: Problem, tall: Tall, s: Float64Array): Algorithm<Answer> {
+function* corrected(
+  { A, b }: Problem,
+  scaled: Scaled,
+  factors: Factors,
+  s: Float64Array,
+  corrections: Corrections,
+): Algorithm<Answer> {
+  const { exponents: shifts } = scaled;
   const [m, n] = A.shape;
   const k = b.length / m;
-  const rank = s.length;
+  const rank = Math.min(m, n);
   const over = m >= n;
-  const scaled = over ? b : b.map((x, i) => x * 2 ** -tall.exponents[Math.floor(i / k)]!);
-  const exponents = columnExponents(scaled, k);
+  const rhs = over ? b : b.map((x, i) => x * 2 ** -shifts[Math.floor(i / k)]!);
+  const exponents = columnExponents(rhs, k);
   const { device } = A;
   using F = empty64(Math.max(m, n), k, device);
   using G = empty64(rank, k, device);
   yield settled();
   const [given, none] = over ? [F, G] : [G, F];
-  given.hostAs(Float64Array).set(scaled.map((x, i) => x * 2 ** -exponents[i % k]!));
+  given.hostAs(Float64Array).set(rhs.map((x, i) => x * 2 ** -exponents[i % k]!));
   none.hostAs(Float64Array).fill(0);
-  const corrections = o.refine ? REFINE : CORRECTIONS;
-  const { r, z, change } = yield* solveAugmented(tall, F, G, over ? "z" : "r", corrections, "lstsq");
+  const { r, z, change } = yield* solveAugmented(scaled, factors, F, G, over ? "z" : "r", corrections, "lstsq");
   if (!over) return { x: r.map((x, i) => x * 2 ** exponents[i % k]!), rank, s, change };
-  const x = z.map((x, i) => x * 2 ** (exponents[i % k]! - tall.exponents[Math.floor(i / k)]!));
+  const x = z.map((x, i) => x * 2 ** (exponents[i % k]! - shifts[Math.floor(i / k)]!));
   const squares = new Float64Array(k);
   r.forEach((x, i) => squares[i % k]! += x * x);
   return { x, rank, s, change, lengths: Float32Array.from(squares, (x, c) => Math.sqrt(x) * 2 ** exponents[c]!) };
 }
 
 /** Dependent columns: x = V diag(1/s) Uᵀ b over the values that count, twice corrected. */
-function* shortest(p: Problem, tall: Tall, r: Float64Array, s: Float64Array, rank: number): Algorithm<Answer> {
+function* shortest(
+  p: Problem,
+  scaled: Scaled,
+  Q: Matrix,
+  r: Float64Array,
+  s: Float64Array,
+  rank: number,
+): Algorithm<Answer> {
   const { A, b } = p;
   const [m, n] = A.shape;
   const k = b.length / m;
@@ -231,11 +296,11 @@ function* shortest(p: Problem, tall: Tall, r: Float64Array, s: Float64Array, ran
   const short = Matrix.empty(s.length, rank, A.device);
   const long = Matrix.empty(Math.max(m, n), rank, A.device);
   geadd(1, other.cols(0, rank), 0, short);
-  gemm(1, tall.Q, inner.cols(0, rank), 0, long, t);
+  gemm(1, Q, inner.cols(0, rank), 0, long, t);
   const [U, V] = m >= n ? [long, short] : [short, long];
   using right = V;
   // A and b are scaled by powers of two, s with A.
-  const exponent = tall.exponents.reduce((x, y) => Math.max(x, y), -Infinity);
+  const exponent = scaled.exponents.reduce((x, y) => Math.max(x, y), -Infinity);
   using N = Matrix.empty(m, n, A.device);
   using size = Matrix.from([2 ** (exponent - 1)], [1, 1], { device: A.device });
   using inverses = Matrix.from(s.subarray(0, rank).map((x) => 2 ** exponent / x), [1, rank], { device: A.device });

@@ -120,6 +120,44 @@ describe("lstsq", () => {
     }
   });
 
+  it("tells the condition and finds the full rank, also of columns of far scales", () => {
+    const [m, n] = sized([700, 150], [500, 140]) as [number, number];
+    const graded = t.map(randsvd(m, n, 1, 4), (v, _, j) => v * 3e5 ** (j / (n - 1)));
+    const cases: [number, Dense][] = [1, 3, 60, 140, 1e3, 5e3].map((cond) => [cond, randsvd(m, n, cond, 3)]);
+    for (const [cond, a] of [...cases, [3e5, graded] as [number, Dense]]) {
+      for (const item of [a, t.transpose(a)]) {
+        const { cond: told, rank, converged } = lstsqSync(sample("", item), randomSample(item.m, 1, 4));
+        assert.ok(rank === n && converged, `${item.m}x${item.n}, condition ${cond}: rank ${rank}, ${converged}`);
+        const off = Math.abs(told / cond - 1), scale = a === graded && item === a ? 1 : cond;
+        assert.ok(off <= 1e-4 + 8 * t.u * scale, `${item.m}x${item.n}, condition ${cond}: told ${told}`);
+      }
+    }
+  });
+
+  it("counts singular values by rcond on either side of it", () => {
+    const a = sample("", randsvd(700, 150, 60, 3)), b = randomSample(700, 1, 4);
+    const s = (j: number): number => 60 ** (-j / 149);
+    const rank = (rcond: number): number => lstsqSync(a, b, { rcond }).rank;
+    assert.deepEqual([1e-6, 1e-3, 1 / 61, 1 / 59, s(99.5)].map(rank), [150, 150, 150, 149, 100]);
+  });
+
+  it("meets its contract where b is orthogonal to A, or 0, beside one that is not", () => {
+    const a = randsvd(700, 150, 3, 3), b = normal(700, 3, 9);
+    const fit = t.matmul64(
+      a,
+      t.dense(
+        150,
+        3,
+        lstsqSync({ data: a.x, shape: [700, 150] }, { data: b.x, shape: [700, 3] }, { refine: true }).x64!,
+      ),
+    );
+    const rhs = sample("", t.map(b, (v, i, j) => j === 0 ? v : j === 1 ? v - fit.x[3 * i + 1]! : 0));
+    const { x, converged } = lstsqSync(sample("", a), rhs);
+    hold(contracts.lstsq(wide(sample("", a)), numbers(x), rhs), "orthogonal");
+    assert.ok(converged);
+    assert.ok(numbers(x).data.every((value, i) => i % 3 < 2 || value === 0), "0 for 0");
+  });
+
   it("gives the digits of NIST's linear sets", () => {
     const table: string[] = [];
     for (const [set, least] of Object.entries(digits)) {

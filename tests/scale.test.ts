@@ -18,6 +18,7 @@ const sizes: Readonly<Record<string, readonly [m: number, n: number]>> = {
   "pca k=20": [2048, 2048],
   "solve": [2048, 2048],
   "inv": [1024, 1024],
+  "lstsq, rows 2n": [4096, 2048],
   "eigh": [1024, 1024],
   "svd": [1024, 1024],
   "tall A V, 64 by 16": [400_000, 64],
