@@ -266,6 +266,11 @@ export class Device implements Disposable, Host {
     return this.#passed >= ticket;
   }
 
+  /** Blocks until the ticket has passed, or so long: `done` tells which, and how it ended. */
+  nap(ticket: number, ms: number): void {
+    this.native.tsr_wait(this.context, ticket, ms / 1000);
+  }
+
   cancel(ticket: number): void {
     this.check(this.native.tsr_cancel(this.context, ticket));
   }
