@@ -10,7 +10,7 @@ import { polish } from "./polish.ts";
 import { u } from "./proof.ts";
 import { rayleigh } from "./rayleigh.ts";
 
-/** An estimate is below half of the truth in one of 50 cases at most: an error that has one direction. */
+/** An estimate is below half of the truth in one of 900 cases at most: an error that has one direction. */
 const MARGIN = 2;
 /** Residuals in u ‖A‖_F: what the values may be off by, since a residual can be all in one of them. */
 const [SVD_RESIDUAL, EIGH_RESIDUAL] = [16, 24];

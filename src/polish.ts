@@ -5,8 +5,8 @@ import type { Algorithm } from "./call.ts";
 import { orthogonality } from "./estimate.ts";
 import { Matrix } from "./matrix.ts";
 
-/** Most of its bound that an estimate of ‖XᵀX − I‖ may be: from 8 Gaussian vectors, it is right to a few percent where
- * rounding errors of many columns make it up. */
+/** Most of its bound that an estimate of ‖XᵀX − I‖ may be: from 16 Gaussian vectors, it is right to a few percent
+ * where rounding errors of many columns make it up. */
 const ENOUGH = 0.85;
 
 /** X + X (I − XᵀX) / 2 as a new matrix, the residual in float64: in float32 its rounding would spoil good columns. */

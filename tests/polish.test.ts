@@ -36,6 +36,17 @@ describe("columns that are nearly orthonormal", () => {
     }
   });
 
+  it("are told by at least half where their error has one direction, whichever that is", () => {
+    const n = 24, size = 0.01;
+    for (let seed = 0; seed < 150; seed++) {
+      const v = normal(n, 1, seed), scale = size / t.normF(v) ** 2;
+      const a = t.map(t.dense(n, n), (_, i, j) => (i === j ? 1 : 0) + scale * v.x[i]! * v.x[j]!);
+      const X = Matrix.from(sample("", a)), [told] = run(() => orthogonality([X]));
+      const truth = t.orthogonality(t.wide(numbers(X))) / Math.sqrt(n) / 12;
+      assert.ok(told! >= truth / 2, `direction ${seed}: told ${told}, measured ${truth}`);
+    }
+  });
+
   it("stay as they are where they are good, and are mended where not", () => {
     const [good, bad] = [3, 400].map((error) => Matrix.from(sample("", nearly(error)))) as [Matrix, Matrix];
     assert.ok(lossOf(good) <= 9 && lossOf(bad) > 12);
