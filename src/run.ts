@@ -4,10 +4,11 @@ import { type Algorithm, Call, type Pause, type RunOptions } from "./call.ts";
 import type { Device } from "./device.ts";
 import { settle, tracing } from "./trace.ts";
 
-/** Waiting costs no core and at most a tenth of the time waited: polls up to this long in place; then naps, which the
- * end of the work breaks off, each followed by a turn of the event loop; then timers, which are late by up to 2 ms. */
+/** Waiting costs little of a core and at most a tenth of the time waited: polls up to this long in place; then naps, as
+ * long as was waited but within these bounds, which the end of the work breaks off, each followed by a turn of the
+ * event loop; then timers, which are late by up to 2 ms. */
 const SPIN_MS = 0.05;
-const NAP_MS = 0.1;
+const NAP_MS = [0.1, 0.5] as const;
 const NAPS_MS = 20;
 const TIMER_MS = 2;
 
@@ -135,7 +136,7 @@ async function passed(device: Device, ticket: number, signal: AbortSignal | unde
       const waited = performance.now() - start;
       if (waited < SPIN_MS) continue;
       const alone = waiting === 1, early = waited < (alone ? NAPS_MS : TURNS_MS);
-      if (early && alone) device.nap(ticket, NAP_MS);
+      if (early && alone) device.nap(ticket, Math.min(Math.max(waited, NAP_MS[0]), NAP_MS[1]));
       await (early ? turn() : new Promise<void>((resolve) => setTimeout(resolve, TIMER_MS)));
     }
   } finally {
