@@ -71,6 +71,29 @@ describe("the event loop", () => {
   });
 });
 
+describe("a nap", () => {
+  const small = Matrix.random(16, 16, { device, seed: 1 }), out = Matrix.zeros(16, 16, { device });
+  const submit = (products: number): number => {
+    for (let i = 0; i < products; i++) gemm(1, small, small, 0, out);
+    return device.submit(false);
+  };
+
+  it("lasts until the work has ended, and no longer", () => {
+    const ticket = submit(sized(2000, 200));
+    device.nap(ticket, 600_000); // longer than the test may take
+    assert.ok(device.done(ticket));
+  });
+
+  it("leaves errors and endings to be told by done", () => {
+    const ticket = submit(sized(2000, 200));
+    device.cancel(ticket);
+    device.nap(ticket, 600_000);
+    assert.ok(device.done(ticket));
+    device.nap(submit(sized(2000, 200)), 0);
+    flushSync(device);
+  });
+});
+
 describe("work that is slight", () => {
   const small = Matrix.random(16, 16, { device, seed: 1 }), out = Matrix.zeros(16, 16, { device });
   const large = Matrix.random(sized(1500, 300), sized(1500, 300), { device, seed: 1 });
