@@ -22,7 +22,8 @@ export interface QrOptions extends RunOptions, ProofOptions {
 export type Qr = { q: Matrix; r: Matrix } & Proven;
 export type TriangleOnly = { r: Matrix } & Proven;
 
-/** Passes over a block: two always, the others only where the certificate fails. */
+/** Passes over a block: two always but for the first one, which nothing is projected off, the others only where the
+ * certificate fails. */
 const PASSES = 6;
 /** From this pass on, a column still this near to the span of the others is rounding noise that will not leave it (rows
  * that are equal round in the same way): it is replaced. Before, even a column of relative size 1e-20 may yet find its
@@ -72,7 +73,7 @@ export function* gramSchmidt(
     gemm(-1, P, S, 1, W, t); //                        W = W - Q S
     orth(W, T, again(0), 0, SEED + j); //                 W = W T⁻¹
     for (let pass = 1; pass < passes; pass++) {
-      const o = pass === 1 && !near ? t : { ...t, when: again(pass - 1) };
+      const o = pass === 1 && !near && j > 0 ? t : { ...t, when: again(pass - 1) };
       gemm(1, P.T, W, 0, c, o); //                     C = Qᵀ W
       gemm(-1, P, c, 1, W, o); //                      W = W - Q C
       gemm(1, c, T, 1, S, o); //                       S = S + C T
