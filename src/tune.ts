@@ -159,6 +159,8 @@ export const table: readonly Row[] = [
   { key: "svd.method", device: "*", value: "bidiagonal", why: "certified, on every engine" },
   { key: "eigh.method", device: "*", value: "tridiagonal", why: "certified, on every engine" },
   { key: "peak", device: "*", value: 0, why: "tesserae tune measures it" },
+  { key: "qr.block", device: "cpu", n: 128, value: 32, why: "float64 Gram work grows as block/n" },
+  { key: "qr.block", device: "cpu", value: 64, why: "products of 64 columns copy Q into panels half as often" },
   { key: "qr.block", device: "*", n: 512, value: 32, why: "float64 Gram work grows as block/n" },
   { key: "qr.block", device: "*", value: 64, why: "half the sweeps over Q" },
   { key: "qr.chain", device: "*", value: 32, why: "constant columns round the same way" },
