@@ -1,7 +1,7 @@
 // Orthonormal bases.
 import { geadd, gemm, rand } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
-import { isFinite, notANumber } from "./check.ts";
+import { accepted, Check, isFinite, notANumber } from "./check.ts";
 import { completed } from "./complete.ts";
 import { ArgumentError, NotConvergedError, ShapeError } from "./errors.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
@@ -28,8 +28,13 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
   if (n > m) {
     throw new ShapeError(`orthonormalize: ${n} ${axis} of length ${m} cannot be orthonormal; at most ${m} can`);
   }
-  if (!(yield* isFinite(V, "orthonormalize", "V", o.checkFinite))) return notANumber(M.shape[0], M.shape[1], M);
-  const { Q, R } = yield* certifiedQr(V, n, "orthonormalize", { phase: "orthonormalize" });
+  using check = new Check(V);
+  yield settled();
+  if (!accepted(V, check.read().nonFinite, "orthonormalize", "V", o.checkFinite)) {
+    return notANumber(M.shape[0], M.shape[1], M);
+  }
+  const { largest } = check;
+  const { Q, R } = yield* certifiedQr(V, n, "orthonormalize", { phase: "orthonormalize", largest });
   R[Symbol.dispose]();
   if (axis === "columns") return Q;
   const rows = Matrix.empty(n, m, M.device);
@@ -40,7 +45,7 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
 }
 
 /** The public completeBasis: a square orthogonal matrix that begins with the columns of Q, which must be orthonormal.
- * */
+ */
 export function* completeBasisJob(call: Call, q: MatrixLike, o: RunOptions): Algorithm<Matrix> {
   const Q = call.matrix(q);
   const [m, n] = Q.shape;

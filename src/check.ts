@@ -12,27 +12,28 @@ export interface Statistics {
 
 /** Statistics on their way: encoded here, to be read once the queue has passed. */
 export class Check implements Disposable {
-  readonly #largest: Matrix;
+  /** Largest absolute value of each column. */
+  readonly largest: Matrix;
   readonly #place: Matrix;
   readonly #columns: number;
 
   constructor(A: Matrix) {
     this.#columns = A.shape[1];
-    this.#largest = Matrix.empty(1, this.#columns, A.device);
+    this.largest = Matrix.empty(1, this.#columns, A.device);
     this.#place = infoWords(1, 2, A.device);
-    colstat(A, this.#largest, this.#place);
+    colstat(A, this.largest, this.#place);
   }
 
   read(): Statistics {
     const [row, column] = this.#place.hostAs(Uint32Array) as unknown as [number, number];
-    const s = this.#largest.host();
+    const s = this.largest.host();
     let max = 0;
     for (let j = 0; j < this.#columns; j++) max = Math.max(max, s[j]!);
     return { max, nonFinite: row > 0 ? [row - 1, column - 1] : undefined };
   }
 
   [Symbol.dispose](): void {
-    this.#largest[Symbol.dispose]();
+    this.largest[Symbol.dispose]();
     this.#place[Symbol.dispose]();
   }
 }

@@ -1,9 +1,9 @@
 // QR by certified block Gram-Schmidt (BCGSI+ with guarded Cholesky-QR panels, Barlow & Smoktunowicz 2013; Yamazaki,
 // Tomov & Dongarra 2015 for the Gram matrix in higher precision). One column a block is two-pass Gram-Schmidt, "twice
 // is enough" made safe.
-import { colstat, geadd, gemm, infoWords, laset, methodFor, orth, rand, scale, tuned } from "./blas.ts";
+import { geadd, gemm, infoWords, laset, methodFor, orth, rand, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, numbers, progress, type RunOptions, settled, STRETCH } from "./call.ts";
-import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { accepted, Check, notANumber, requireInRange } from "./check.ts";
 import { ArgumentError, NotConvergedError } from "./errors.ts";
 import { householder } from "./lapack.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
@@ -40,8 +40,10 @@ interface Gram {
   near?: boolean;
 }
 
+/** largest: what is known already of the columns, their largest absolute values. */
 interface Way extends Gram {
   lapack?: boolean;
+  largest?: Matrix;
 }
 
 /** Columns that cgs2 takes together: it looks once for all of them whether two passes were enough. */
@@ -131,10 +133,9 @@ function* factor(
   const t = { chain: tuned("qr.chain", A) };
   const Q = Matrix.empty(m, columns, A.device);
   const R = Matrix.empty(columns, n, A.device);
-  using s = Matrix.empty(1, n, A.device);
-  using place = infoWords(1, 2, A.device);
+  using own = o.largest ? undefined : new Check(A);
+  const s = o.largest ?? own!.largest;
   using N = n > columns ? Matrix.empty(m, n, A.device) : Q.cols(0, n);
-  colstat(A, s, place);
   geadd(1, A, 0, N);
   scale("normalize", N, s); //                         N = A 2^-e
   if (n > columns) geadd(1, N.cols(0, lead), 0, Q.cols(0, lead));
@@ -173,12 +174,14 @@ export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | 
   const A = call.matrix(a);
   const [m, n] = A.shape;
   const columns = mode === "complete" ? m : Math.min(m, n);
-  if (!(yield* isFinite(A, "qr", "A", o.checkFinite))) {
+  using check = new Check(A);
+  yield settled();
+  if (!accepted(A, check.read().nonFinite, "qr", "A", o.checkFinite)) {
     const r = notANumber(columns, n, A);
     return mode === "r" ? { r } : { q: notANumber(m, columns, A), r };
   }
   const lapack = (method === "auto" ? methodFor("qr.method", A) : method) === "lapack";
-  const way = { method: method === "cgs2" ? "cgs2" : "qr", phase: "qr", lapack } as const;
+  const way = { method: method === "cgs2" ? "cgs2" : "qr", phase: "qr", lapack, largest: check.largest } as const;
   const { Q, R } = yield* certifiedQr(A, columns, "qr", way);
   yield* requireInRange(R, "qr", "R");
   const proven: Proven = o.proof ? { proof: yield* proveQr(A, Q, R) } : {};
