@@ -48,8 +48,11 @@ static block block_of(const inner *p, size_t index) {
   return b;
 }
 
-/* Rows of a block are cut evenly into tiles: first row of a tile. */
-static size_t tile_row(const block *b, size_t tile) { return b->rows * tile / b->row_tiles; }
+/* First row of a tile: even ones where the rows of A lie along memory, else all but the last as high as can be, so that
+ * the block is packed in the order of memory. */
+static size_t tile_row(const inner *p, const block *b, size_t tile) {
+  return p->g.a.trans ? tsr_min(b->rows, tile * p->mr) : b->rows * tile / b->row_tiles;
+}
 
 static void pack(const inner *p, const tsr_operand *x, bool rows, size_t line, size_t lines, size_t t0, size_t steps,
                  size_t w, size_t panel, char *to) {
@@ -80,7 +83,7 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
   for (size_t c = 0; c < b->col_tiles; c++) {
     size_t cols = tsr_min(p->nr, b->cols - c * p->nr);
     for (size_t r = 0; r < b->row_tiles; r++) {
-      size_t i = tile_row(b, r), rows = tile_row(b, r + 1) - i, at = (r * p->col_tiles + c) * size;
+      size_t i = tile_row(p, b, r), rows = tile_row(p, b, r + 1) - i, at = (r * p->col_tiles + c) * size;
       if (!tsr_touches(p->g.uplo, b->i0 + i, b->j0 + c * p->nr, rows, cols)) continue;
       char *ap = a + r * p->panel_a * p->element, *bp = bb + c * p->panel_b * p->element;
       if (p->g.wide) {
@@ -105,7 +108,7 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
 }
 
 static void merge_row(const inner *p, const block *b, size_t row_tile, const double *sums) {
-  size_t i = tile_row(b, row_tile), rows = tile_row(b, row_tile + 1) - i;
+  size_t i = tile_row(p, b, row_tile), rows = tile_row(p, b, row_tile + 1) - i;
   for (size_t c = 0; c < b->col_tiles; c++, sums += p->mr * p->nr) {
     tsr_merge(&p->g, b->i0 + i, b->j0 + c * p->nr, rows, tsr_min(p->nr, b->cols - c * p->nr), sums, p->nr);
   }
@@ -129,9 +132,10 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   for (; t < end && !tsr_stopped(p->run); t += STEPS) {
     size_t steps = tsr_min(STEPS, end - t);
     pack(p, &p->g.b, false, b.j0, b.cols, t, steps, p->nr, p->panel_b, bb);
-    for (size_t r = 0; r < b.row_tiles; r++) {
-      size_t i = tile_row(&b, r);
-      pack(p, &p->g.a, true, b.i0 + i, tile_row(&b, r + 1) - i, t, steps, p->mr, 0, a + r * p->panel_a * p->element);
+    if (p->g.a.trans) pack(p, &p->g.a, true, b.i0, b.rows, t, steps, p->mr, p->panel_a, a);
+    for (size_t r = 0; r < b.row_tiles && !p->g.a.trans; r++) {
+      size_t i = tile_row(p, &b, r);
+      pack(p, &p->g.a, true, b.i0 + i, tile_row(p, &b, r + 1) - i, t, steps, p->mr, 0, a + r * p->panel_a * p->element);
     }
     multiply_tiles(p, &b, t, steps, a, bb, sums32, sums, added == 0);
     if (!p->g.wide && (++added == most || t + steps == end)) {
