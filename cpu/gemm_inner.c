@@ -7,7 +7,8 @@
 
 enum {
   STEPS = 128,           /* of K packed at a time */
-  SUMS_MAX = 64,         /* of those added in float32: chains <= 128 + 64; the rest in float64 */
+  SUMS_MAX = 64,         /* of those added in float32: chains <= 128 + 64; the rest in float64; */
+  SHORT_SUMS_MAX = 4,    /* of chains of 32: a term sees 32 + 2 + 3 and the rounding of C, right from K = 512 on */
   ROWS = 160,            /* most of a block of C, */
   BLOCK_BYTES = 1 << 18, /* and most that its sums and the block of B take: they stay in the second-level cache */
   THREAD_CHUNKS = 2,     /* wanted for each thread */
@@ -125,7 +126,7 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   float *sums32 = p->sums32 + worker * n;
   char *a = p->a + worker * p->row_tiles * p->panel_a * p->element,
        *bb = p->b + worker * p->col_tiles * p->panel_b * p->element;
-  size_t most = p->g.chain == 32 ? 1 : SUMS_MAX;
+  size_t most = p->g.chain == 32 ? SHORT_SUMS_MAX : SUMS_MAX;
   bool folded = false;
   if (p->g.wide) memset(sums, 0, n * sizeof(double));
   else memset(sums32, 0, n * sizeof(float)); /* tiles at the edge are not filled by the kernels */
