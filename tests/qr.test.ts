@@ -2,9 +2,18 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { Matrix, orthonormalize, orthonormalizeSync, OverflowError, qr, type QrOptions, qrSync } from "../src/index.ts";
+import {
+  explain,
+  Matrix,
+  orthonormalize,
+  orthonormalizeSync,
+  OverflowError,
+  qr,
+  type QrOptions,
+  qrSync,
+} from "../src/index.ts";
 import * as contracts from "./contracts.ts";
-import { sized, thinned } from "./device.ts";
+import { sized, testDevice, thinned } from "./device.ts";
 import { every, numbers, placeInside, reference, sameBits, table } from "./helpers.ts";
 import { fill, large, normal, randomSample, type Recipe, type Sample, sample, torture } from "./matrices.ts";
 import * as t from "./metrics.ts";
@@ -156,6 +165,17 @@ describe("qr", () => {
   it("gives NaN everywhere for NaN input when checkFinite is off", () => {
     const { q, r } = qrSync([[1, 2], [NaN, 4], [5, 6]], { checkFinite: false });
     assert.ok([...q.data, ...r.data].every(Number.isNaN));
+  });
+
+  // Metal skips passes itself, and the host never learns which.
+  const told = testDevice().name !== "metal";
+  it("takes a second pass over a first block only where the first one asks for it", { skip: !told }, async () => {
+    const passes = async (a: Sample): Promise<number> => {
+      const { operations } = await explain(() => qr(a, { method: "blocked" }));
+      return operations.filter(({ op, tile }) => op === "orth" && tile !== "skipped").length;
+    };
+    const near = sample("nearly parallel", fill(2000, 8, (i, j) => 1 + (i % (j + 2)) / 1000));
+    assert.deepEqual([await passes(sample("random", normal(2000, 8, 3))), await passes(near)], [1, 2]);
   });
 
   it("proves its result with figures that agree with measurements from outside", async () => {
