@@ -2,7 +2,7 @@
 import { empty64, geadd, rand, resid } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
-import { u } from "./proof.ts";
+import { sum, u } from "./proof.ts";
 
 /** From so many an error of many directions is told to a few percent, and one of a single direction is told as less
  * than half of it in one of 900 cases. */
@@ -30,7 +30,7 @@ export function* rowSquares(Y: Matrix, A: Matrix, X: Matrix): Algorithm<Float64A
   return squaresOf(E);
 }
 
-export const length = (squares: Float64Array): number => Math.sqrt(squares.reduce((a, b) => a + b, 0));
+export const length = (squares: Float64Array): number => Math.sqrt(sum(squares));
 
 /** ‖QᵀQ − I‖_F of each of these matrices of n columns, estimated, over its bound 12 √n u. */
 export function* orthogonality(matrices: readonly Matrix[]): Algorithm<number[]> {

@@ -3,6 +3,7 @@ import { geadd, gemm, laset } from "./blas.ts";
 import { type Algorithm, type Call, progress, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
+import { norms } from "./condition.ts";
 import { NotConvergedError } from "./errors.ts";
 import { factorLu, solveLu } from "./lu.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
@@ -14,14 +15,6 @@ const APPROXIMANTS = [
   { theta: 1.880152677804762, coefficients: [30240, 15120, 3360, 420, 30, 1] },
   { theta: 3.92572478313866, coefficients: [17297280, 8648640, 1995840, 277200, 25200, 1512, 56, 1] },
 ] as const;
-
-/** The largest sum of absolute values in a column. */
-function columnNorm(A: Matrix): number {
-  const n = A.shape[0];
-  const sums = new Float64Array(n);
-  A.readBlock(0, n, 0, n).forEach((x, i) => sums[i % n]! += Math.abs(x));
-  return sums.reduce((a, b) => Math.max(a, b), 0);
-}
 
 /** Even and odd parts of the numerator: V = b₀ I + b₂ A² + ..., U = A (b₁ I + b₃ A² + ...). */
 function parts(A: Matrix, b: readonly number[]): { U: Matrix; V: Matrix } {
@@ -73,7 +66,7 @@ export function* expmJob(call: Call, a: MatrixLike, o: RunOptions): Algorithm<Ma
   const A = call.matrix(a);
   const n = requireSquare(A, "expm");
   if (!(yield* isFinite(A, "expm", "A", o.checkFinite))) return notANumber(n, n, A);
-  const norm = columnNorm(A);
+  const { one: norm } = yield* norms(A);
   const last = APPROXIMANTS[APPROXIMANTS.length - 1]!;
   const { theta, coefficients } = APPROXIMANTS.find((approximant) => norm <= approximant.theta) ?? last;
   const squarings = norm > theta ? Math.ceil(Math.log2(norm / theta)) : 0;

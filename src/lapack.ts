@@ -2,12 +2,12 @@
 // are estimated in float64. Where it misses, our own method runs. In float32, LAPACK's singular and eigenvectors are
 // orthonormal to about 15 √n u only: one Newton-Schulz step mends that, and the values are taken again.
 import { geadd, geqrf, gesdd, infoWords, scale, syevd } from "./blas.ts";
-import { type Algorithm, note, settled } from "./call.ts";
+import { type Algorithm, note } from "./call.ts";
 import { gaussian, length, negative, orthogonality, rowSquares } from "./estimate.ts";
 import { Matrix } from "./matrix.ts";
 import { arranged, ascending, descending } from "./order.ts";
 import { polish } from "./polish.ts";
-import { u } from "./proof.ts";
+import { squaredColumns, u } from "./proof.ts";
 import { rayleigh } from "./rayleigh.ts";
 
 /** An estimate is below half of the truth in one of 900 cases at most: an error that has one direction. */
@@ -26,14 +26,6 @@ function accepted(routine: string, figures: Readonly<Record<string, number>>): b
 
 const over = (error: number, bound: number): number => error === 0 ? 0 : error / bound;
 
-/** Lengths of the columns, in float64. */
-function* columnLengths(A: Matrix): Algorithm<Float64Array> {
-  yield settled();
-  const [m, n] = A.shape, sums = new Float64Array(n), a = A.readBlock(0, m, 0, n);
-  for (let i = 0; i < a.length; i++) sums[i % n]! += a[i]! ** 2;
-  return sums.map(Math.sqrt);
-}
-
 /** Q (m x n, m >= n, columns scaled) becomes the Q of its QR factorisation, R its R. False: Q is unchanged. */
 export function* householder(Q: Matrix, R: Matrix): Algorithm<boolean> {
   const [m, n] = Q.shape;
@@ -44,10 +36,10 @@ export function* householder(Q: Matrix, R: Matrix): Algorithm<boolean> {
   using Y = negative(Q.T, G);
   using W = negative(B.T, G);
   const errors = yield* rowSquares(Y, R.T, W); //  (A - Q R)ᵀ G
-  const sizes = yield* columnLengths(Q);
-  const columns = errors.map((e, j) => over(Math.sqrt(e), 32 * u * sizes[j]!));
+  const sizes = squaredColumns(Q);
+  const columns = errors.map((e, j) => over(Math.sqrt(e), 32 * u * Math.sqrt(sizes[j]!)));
   const good = accepted("geqrf", {
-    residual: over(length(errors), 16 * u * length(sizes.map((x) => x * x))),
+    residual: over(length(errors), 16 * u * length(sizes)),
     column: columns.reduce((a, b) => Math.max(a, b), 0),
     orthogonality: (yield* orthogonality([B]))[0]!,
   });
@@ -73,7 +65,7 @@ export function* singular(A: Matrix): Algorithm<{ U: Matrix; s: Float64Array; V:
   using W = negative(V.T, G);
   scale("multiply", W.T, rounded);
   const errors = yield* rowSquares(Y, U, W); //  (A - U Σ Vᵀ) G
-  const size = length((yield* columnLengths(A)).map((x) => x * x));
+  const size = length(squaredColumns(A));
   const [left, right] = (yield* orthogonality([U, V])) as [number, number];
   const good = info.hostAs(Uint32Array)[0] === 0 && accepted("gesdd", {
     residual: over(length(errors), SVD_RESIDUAL * u * size),
@@ -100,7 +92,7 @@ export function* symmetric(F: Matrix): Algorithm<{ values: Float64Array; V: Matr
   using Y = negative(F, X);
   scale("multiply", G.T, rounded);
   const errors = yield* rowSquares(Y, V, G); //  (F V - V Λ) G
-  const size = length((yield* columnLengths(F)).map((x) => x * x));
+  const size = length(squaredColumns(F));
   const good = info.hostAs(Uint32Array)[0] === 0 && accepted("syevd", {
     residual: over(length(errors), EIGH_RESIDUAL * u * size),
     orthogonality: (yield* orthogonality([V]))[0]!,

@@ -76,7 +76,7 @@ export function fromRows(vectors: Float64Array, k: number, n: number, device: De
   return M;
 }
 
-function dot(x: Float64Array, y: Float64Array): number {
+export function dot(x: Float64Array, y: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
   return sum;

@@ -1,5 +1,6 @@
 // Small least-squares problems on the host in float64: Householder QR, corrections by the augmented system with
 // residuals in twice the precision (Björck 1967; Ogita, Rump & Oishi 2005).
+import { dot } from "./small.ts";
 
 /** M = Q R, m >= n. Columns lie one after the other; those of `packed` hold R above the diagonal and the reflectors
  * I - beta v vᵀ from it on. */
@@ -62,12 +63,6 @@ function house(x: Float64Array): { alpha: number; beta: number } {
   const alpha = x[0]! > 0 ? -norm : norm;
   x[0]! -= alpha;
   return { alpha, beta: -1 / (alpha * x[0]!) };
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
-  return sum;
 }
 
 /** y -= beta v (vᵀ y). */
