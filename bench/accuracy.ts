@@ -1,7 +1,6 @@
 // Prints for each operation the worst case over the torture set in units of its contract's bound, beside LAPACK's own
 // test ratio for the same result and scipy.linalg in float32 on the same matrix. Ends with 1 where a bound is broken.
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { Matrix } from "../src/index.ts";
 import type { Sample } from "../tests/matrices.ts";
 import type { Figure } from "../tests/metrics.ts";
@@ -11,6 +10,7 @@ import { type Operation, operations, plain } from "./accuracy/operations.ts";
 import { Scipy } from "./accuracy/peer.ts";
 import { lay, short, Worst } from "./accuracy/table.ts";
 import { times } from "./accuracy/times.ts";
+import { commandLine, refuse } from "./options.ts";
 import { NoPythonError } from "./python.ts";
 
 /** One operation on one matrix. */
@@ -163,15 +163,12 @@ async function survey(wanted: readonly Operation[], quick: boolean): Promise<num
   return broken.length === 0 ? 0 : 1;
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { quick: { type: "boolean" }, times: { type: "boolean" } },
+const { values, positionals } = commandLine("npm run accuracy -- [options] [PART of an operation's name ...]", {
+  quick: { type: "boolean", text: "small matrices only" },
+  times: { type: "boolean", text: "instead, times beside scipy's at three sizes" },
 });
 const wanted = operations.filter(({ name }) => positionals.length === 0 || positionals.some((p) => name.includes(p)));
 if (wanted.length === 0) {
-  console.error(
-    `there is no operation ${positionals.join(", ")}; there are ${operations.map((op) => op.name).join("; ")}`,
-  );
-  process.exit(2);
+  refuse(`there is no operation ${positionals.join(", ")}; there are ${operations.map((op) => op.name).join("; ")}`, 2);
 }
 process.exitCode = await (values.times ? times(wanted, progress) : survey(wanted, values.quick ?? false));

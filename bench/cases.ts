@@ -41,6 +41,8 @@ export interface Case extends Params {
   readonly flops: number;
   /** The best peer's time over ours, at least. */
   readonly target?: number;
+  /** For peers in native code only: the operands take too much of a JavaScript runtime's memory. */
+  readonly nativeOnly?: boolean;
   /** Our own time, at most, where there is nothing to compare with. */
   readonly mostMs?: number;
   readonly inputs: () => Record<string, Operand>;
@@ -64,7 +66,7 @@ const work: Readonly<Record<Op, (m: number, n: number, k: number) => number>> = 
 };
 
 /** Those whose flops are the work itself, so that a speed means something. */
-export const counted: ReadonlySet<Op> = new Set(["call", "gemm", "syrk", "trsm", "qr", "cholesky", "solve"]);
+export const counted: ReadonlySet<Op> = new Set(["call", "gemm", "syrk", "trsm", "qr", "cholesky", "solve", "lstsq"]);
 
 const random = (m: number, n: number, seed: number): Operand => taken(Matrix.random(m, n, { seed }));
 
@@ -105,27 +107,37 @@ function squares(threads: number): Case[] {
 }
 
 const widths = [1, 8, 16, 32, 64, 128] as const;
-/** A V and Aᵀ B with A 20000 x 1000. */
+/** Aims for A V and Aᵀ B, by width. */
 const thin = { av: [1, 2.2, 2.2, 1.6, 1.3, 1.15], atb: [1, 2.2, 1.7, 1.4, 1.2, 1.05] } as const;
 
-function tall(): Case[] {
-  const [m, n] = [20000, 1000];
-  const shape = { av: [m, n], atb: [n, m] } as const, more = { av: {}, atb: { transA: true } };
-  return (["av", "atb"] as const).flatMap((kind) => [
-    ...widths.map((k, i) =>
-      make(`${kind} ${m}x${n} k=${k}`, "gemm", shape[kind][0], k, shape[kind][1], {
-        ...more[kind],
-        target: thin[kind][i]!,
-      })
-    ),
-    ...([2, 4] as const).map((i) =>
-      make(`${kind} ${m}x${n} k=${widths[i]} lda=1024`, "gemm", shape[kind][0], widths[i], shape[kind][1], {
-        ...more[kind],
-        lda: 1024,
-        target: 0.9 * thin[kind][i],
-      })
-    ),
-  ]);
+/** A V or Aᵀ B with k columns, A m x n. */
+function thinProduct(kind: "av" | "atb", m: number, n: number, k: number, target: number, more: More = {}): Case {
+  const stride = more.lda === undefined ? "" : ` lda=${more.lda}`, name = `${kind} ${m}x${n} k=${k}${stride}`;
+  return kind === "av"
+    ? make(name, "gemm", m, k, n, { target, ...more })
+    : make(name, "gemm", n, k, m, { transA: true, target, ...more });
+}
+
+function tall(m: number, n: number, more: More = {}): Case[] {
+  return (["av", "atb"] as const).flatMap((kind) =>
+    widths.map((k, i) => thinProduct(kind, m, n, k, thin[kind][i]!, more))
+  );
+}
+
+/** Rows that lie 4 KB apart. */
+function strided(m: number, n: number, lda: number): Case[] {
+  return (["av", "atb"] as const).flatMap((kind) =>
+    ([2, 4] as const).map((i) => thinProduct(kind, m, n, widths[i], 0.9 * thin[kind][i], { lda }))
+  );
+}
+
+/** With one A for all, which is made once. */
+function huge(m: number, n: number): Case[] {
+  let A: Operand | undefined;
+  return tall(m, n, { nativeOnly: true }).map((c) => ({
+    ...c,
+    inputs: () => ({ a: A ??= random(m, n, 1), b: random(c.transA ? m : n, c.n, 2) }),
+  }));
 }
 
 const spectra: Readonly<Record<string, Spectrum>> = {
@@ -148,7 +160,7 @@ function factorisations(): Case[] {
     ...[512, 2048].map((n) => make(`trsm ${n}`, "trsm", n, n, n, { target: 1 })),
     ...[512, 2048].map((n) => make(`syrk ${n}`, "syrk", n, n, n, { target: 1 })),
     ...Object.keys(spectra).map((name) => leading(4000, 1000, 32, name)),
-    leading(20000, 5000, 20, "1/i"),
+    ...Object.keys(spectra).map((name) => leading(20000, 5000, 20, name)),
     ...svd.map(([m, n]) => make(`svd ${m}x${n}`, "svd", m, n, n, { target: 1 })),
     ...[256, 1000, 2000].map((n) => make(`eigh ${n}`, "eigh", n, n, n, { target: 1 })),
     make("solve 1000 rhs=200", "solve", 1000, 1000, 200, { target: 1 }),
@@ -166,5 +178,6 @@ function overhead(): Case[] {
 }
 
 export function allCases(threads: number): Case[] {
-  return [...overhead(), ...squares(threads), ...tall(), ...factorisations()];
+  const thinProducts = [...tall(20000, 1000), ...strided(20000, 1000, 1024)];
+  return [...overhead(), ...squares(threads), ...thinProducts, ...factorisations(), ...huge(50000, 4000)];
 }

@@ -7,13 +7,15 @@ import { fileURLToPath } from "node:url";
 import { build, type Files } from "./files.ts";
 import type { Params } from "./cases.ts";
 import { Program, type Reply, TimeoutError } from "./program.ts";
+import { findMkl } from "../tests/vendorlibraries.ts";
 import { findPython } from "./python.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const folder = join(build, "contenders");
 
 export const OURS = "tesserae";
-export const NUMPY = "numpy";
+/** The peers in native code: NumPy and SciPy on OpenBLAS, and what else is on this machine. */
+export const native = ["numpy", "mkl", "torch"] as const;
 /** Packages of the JavaScript peers. */
 const packages: Readonly<Record<string, string>> = {
   "ml-matrix": "ml-matrix@6.15.1",
@@ -106,32 +108,54 @@ function install(): string | undefined {
   return status === 0 ? undefined : `npm could not install it: ${error?.message ?? stderr.trim().split("\n")[0]}`;
 }
 
-function starter(name: string, threads: number, deno: boolean): () => Promise<Program> {
-  const worker = [here("contenders/worker.ts"), name, String(threads)], count = String(threads);
-  if (name === OURS) {
-    const runtime = deno ? ["deno", "run", "-A", "--no-check"] : [process.execPath];
-    return () => Program.start([...runtime, ...worker], { TSR_THREADS: count });
+export interface Settings {
+  readonly threads: number;
+  readonly deno: boolean;
+  /** A Python that has PyTorch. */
+  readonly torch?: string;
+}
+
+function mkl(): string {
+  const found = findMkl();
+  if ("missing" in found) throw new Error(found.missing);
+  return found.path;
+}
+
+/** The command of a contender. */
+function command(name: string, { threads, deno, torch }: Settings): string[] {
+  const worker = [here("contenders/worker.ts"), name];
+  switch (name) {
+    case OURS:
+      return [...deno ? ["deno", "run", "-A", "--no-check"] : [process.execPath], ...worker, String(threads)];
+    case "numpy":
+      return [findPython(["numpy", "scipy", "sklearn", "threadpoolctl"]), here("contenders/openblas.py")];
+    case "mkl":
+      return [findPython(["numpy"]), here("contenders/mkl.py"), mkl(), String(threads)];
+    case "torch":
+      if (torch === undefined) throw new Error("--torch PYTHON names a Python that has it");
+      return [torch, here("contenders/pytorch.py"), String(threads)];
+    default:
+      return [process.execPath, ...worker, String(threads)];
   }
-  if (name === NUMPY) {
-    const python = findPython(["numpy", "scipy", "sklearn", "threadpoolctl"]);
-    const environment = { OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count };
-    return () => Program.start([python, here("contenders/openblas.py")], environment);
-  }
-  return () => Program.start([process.execPath, ...worker], { NODE_PATH: join(folder, "node_modules") });
+}
+
+function starter(name: string, settings: Settings): () => Promise<Program> {
+  const count = String(settings.threads), words = command(name, settings);
+  const limits = { TSR_THREADS: count, OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count, MKL_DYNAMIC: "FALSE" };
+  return () => Program.start(words, { ...limits, NODE_PATH: join(folder, "node_modules") });
 }
 
 /** Starts those named; who could not be, and why, comes beside them. */
 export async function startAll(
   names: readonly string[],
-  threads: number,
-  deno: boolean,
+  settings: Settings,
 ): Promise<{ contenders: Contender[]; absent: Record<string, string> }> {
   const contenders: Contender[] = [], absent: Record<string, string> = {};
   const missing = names.some((name) => javascript.includes(name)) ? install() : undefined;
   for (const name of names) {
     try {
       if (missing !== undefined && javascript.includes(name)) throw new Error(missing);
-      const contender = new Contender(name, starter(name, threads, deno));
+      const contender = new Contender(name, starter(name, settings));
       await contender.start();
       contenders.push(contender);
     } catch (error) {

@@ -16,13 +16,19 @@ export type Operands = Readonly<Record<string, Operand>>;
 /** Where a matrix lies: path, rows, columns. */
 export type Files = Readonly<Record<string, readonly [path: string, m: number, n: number]>>;
 
+/** What lies in which file: one that is written again and again is written once. */
+const written = new Map<string, WeakRef<Float32Array>>();
+
 /** Writes matrices under build/bench, or in `folder`. */
 export function store(operands: Operands, folder: string = join(build, "bench")): Files {
   const files: Record<string, readonly [string, number, number]> = {};
   mkdirSync(folder, { recursive: true });
   for (const [name, { shape, data }] of Object.entries(operands)) {
     const path = join(folder, `${name}.f32`);
-    writeFileSync(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    if (written.get(path)?.deref() !== data) {
+      writeFileSync(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+      written.set(path, new WeakRef(data));
+    }
     files[name] = [path, ...shape];
   }
   return files;

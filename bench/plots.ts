@@ -123,7 +123,7 @@ export function drawRatios(standings: readonly Standing[]): Promise<string> {
     type: "quantitative" as const,
     scale: { type: "log" as const, domain, nice: false },
     axis: { values: [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20], format: "~g" },
-    title: "NumPy's or SciPy's time over ours (logarithmic)",
+    title: "the fastest peer's time over ours (logarithmic)",
   });
   const color = {
     field: "loss",

@@ -5,17 +5,18 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { info } from "../src/index.ts";
 import { lay } from "./accuracy/table.ts";
 import { compare, formatComparison, marksOf, readBaseline, saveBaseline } from "./baseline.ts";
 import { allCases, type Case } from "./cases.ts";
-import { type Contender, javascript, NUMPY, OURS, startAll } from "./contenders.ts";
+import { type Contender, javascript, native, OURS, startAll } from "./contenders.ts";
+import { type Limits, measureLimits } from "./limits.ts";
 import { machineKey } from "./machine.ts";
+import { commandLine, refuse } from "./options.ts";
 import { drawMemory, drawRatios, drawTimes } from "./plots.ts";
 import { grow, type Grown, type Growth, growths, scaleCells, scaleHeadings, scaleNumeric } from "./scale/rows.ts";
 import { cells, headings, numeric, remarks, type Standing, standing } from "./standing.ts";
-import { Foresight, type Outcome, race, type Timed } from "./turns.ts";
+import { Foresight, type Outcome, race } from "./turns.ts";
 
 const out = fileURLToPath(new URL("../out/bench", import.meta.url));
 /** After so long the JavaScript peers, most of which are slow, are asked no more, so that the rest has its time. */
@@ -23,19 +24,17 @@ const SCRIPTS_MS = 7 * 60_000;
 /** With --quick, cases with fewer operations only. */
 const QUICK_FLOPS = 1e9;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    only: { type: "string", multiple: true },
-    quick: { type: "boolean" },
-    save: { type: "boolean" },
-    threads: { type: "string" },
-    json: { type: "boolean" },
-    peer: { type: "boolean" },
-    alone: { type: "boolean" },
-    sync: { type: "boolean" },
-    deno: { type: "boolean" },
-  },
+const { values, positionals } = commandLine("npm run bench -- [options] [PART of a case's name ...]", {
+  only: { type: "string", multiple: true, value: "PART", text: "cases whose name has this part; several: any of them" },
+  quick: { type: "boolean", text: "small cases, few turns" },
+  save: { type: "boolean", text: "store the times as this machine's baseline in bench/baselines" },
+  threads: { type: "string", value: "N", text: "threads of every contender (default: ours)" },
+  json: { type: "boolean", text: "print a line of JSON for each time" },
+  peer: { type: "boolean", text: "without the JavaScript peers" },
+  alone: { type: "boolean", text: "without any peer" },
+  sync: { type: "boolean", text: "blocking calls of this library" },
+  deno: { type: "boolean", text: "this library under Deno" },
+  torch: { type: "string", value: "PYTHON", text: "a Python that has PyTorch, which then is a peer" },
 });
 
 const facts = info(), begun = performance.now();
@@ -44,11 +43,6 @@ const chain = facts["chain"] as number;
 const quick = values.quick ?? false;
 const parts = [...values.only ?? [], ...positionals];
 const wanted = (name: string): boolean => parts.length === 0 || parts.some((part) => name.includes(part));
-
-function refuse(message: string, code: number): never {
-  console.error(message);
-  process.exit(code);
-}
 
 if (facts["emulated"]) {
   refuse(`device ${facts["device"]} is emulated: its times mean nothing, so there is no bench on it`, 1);
@@ -72,8 +66,9 @@ function json(outcome: Outcome): void {
 
 async function measure(cases: readonly Case[]): Promise<{ outcomes: Outcome[]; told: string[] }> {
   if (cases.length === 0) return { outcomes: [], told: [] };
-  const names = values.alone ? [OURS] : values.peer ? [OURS, NUMPY] : [OURS, NUMPY, ...javascript];
-  const started = await startAll(names, threads, values.deno ?? false), { absent } = started;
+  const peers = values.alone ? [] : [...native, ...values.peer ? [] : javascript];
+  const settings = { threads, deno: values.deno ?? false, ...(values.torch && { torch: values.torch }) };
+  const started = await startAll([OURS, ...peers], settings), { absent } = started;
   let { contenders } = started;
   const told = [
     ...contenders.map(({ name, version }) => name === version ? name : `${name}: ${version}`),
@@ -98,22 +93,6 @@ async function measure(cases: readonly Case[]): Promise<{ outcomes: Outcome[]; t
   return { outcomes, told };
 }
 
-/** What the machine can do at best, as far as anyone here got it to. */
-function limits(outcomes: readonly Outcome[]): string[] {
-  const speeds = outcomes.flatMap(({ case: c, timed }) => timed.map((t) => ({ c, t })));
-  const most = <T>(list: readonly T[], of: (item: T) => number): T | undefined =>
-    list.toSorted((a, b) => of(b) - of(a))[0];
-  const product = most(speeds.filter(({ c }) => c.op === "gemm"), ({ t }) => t.gflops!);
-  const bandwidth = ({ c, t }: { c: Case; t: Timed }): number => 4 * c.m * c.k / t.minMs / 1e6;
-  const read = most(speeds.filter(({ c }) => c.op === "gemm" && c.n === 1), bandwidth);
-  return [
-    ...(product
-      ? [`fastest product: ${product.t.gflops!.toFixed(0)} GFLOP/s, ${product.t.contender}, ${product.c.name}`]
-      : []),
-    ...(read ? [`fastest read: ${bandwidth(read).toFixed(1)} GB/s, ${read.t.contender}, ${read.c.name}`] : []),
-  ];
-}
-
 /** The table without its empty columns. */
 function filled(names: readonly string[], rows: readonly string[][], right: ReadonlySet<number>): string {
   const kept = names.map((_, j) => j).filter((j) => rows.some((row) => row[j] !== ""));
@@ -130,7 +109,7 @@ function summary(standings: readonly Standing[], all: readonly Growth[]): string
   return [
     ...(ratios.length > 0
       ? [
-        `${ratios.length} cases beside NumPy and SciPy: ratio ${geometric(ratios)} in the geometric mean, ` +
+        `${ratios.length} cases beside the fastest peer: ratio ${geometric(ratios)} in the geometric mean, ` +
         `${Math.min(...ratios).toFixed(2)} at worst; faster in ${ratios.filter((r) => r > 1).length}`,
       ]
       : []),
@@ -138,15 +117,15 @@ function summary(standings: readonly Standing[], all: readonly Growth[]): string
   ];
 }
 
-function report(outcomes: readonly Outcome[], told: readonly string[], { rows, failed }: Grown, key: string): string {
-  const standings = outcomes.map(standing), all = growths(rows);
+function report(outcomes: readonly Outcome[], told: readonly string[], { rows, failed }: Grown): string {
+  const standings = outcomes.map(stand), all = growths(rows);
   const load = `load ${loadavg()[0]!.toFixed(2)}`;
   const table = standings.length === 0 ? [] : [
     filled(headings, standings.map(cells), numeric),
     "",
-    "ms: median of turns, ~: most of them disturbed by others; way: the peer's fastest; ratio: the peer's ms over ours",
+    "ms: median of turns, ~: most of them disturbed; way: the fastest of the peers in native code; ratio: its ms over",
+    "ours; reached: the least time that the arithmetic, or reading the operands once, can take here, over ours",
     "",
-    ...limits(outcomes),
     ...standings.flatMap((s, i) => remarks(s, outcomes[i]!.timed)),
   ];
   const scale = rows.length === 0 ? [] : ["", filled(scaleHeadings, all.map(scaleCells), scaleNumeric)];
@@ -154,6 +133,9 @@ function report(outcomes: readonly Outcome[], told: readonly string[], { rows, f
   return [
     `${key}, ${load}`,
     ...told,
+    ...(limits
+      ? [`limits, measured: ${limits.gflops.toFixed(0)} GFLOP/s of multiply-adds, ${limits.gbs.toFixed(1)} GB/s read`]
+      : []),
     "",
     ...table,
     ...scale,
@@ -181,6 +163,8 @@ async function draw(standings: readonly Standing[], all: readonly Growth[]): Pro
 }
 
 const cases = allCases(threads).filter(({ name, flops }) => wanted(name) && !(quick && flops > QUICK_FLOPS));
+const limits: Limits | undefined = cases.length > 0 ? await measureLimits(threads) : undefined;
+const stand = (outcome: Outcome): Standing => standing(outcome, limits);
 const { outcomes, told } = await measure(cases);
 const grown = grow(wanted, threads, quick, tell);
 if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
@@ -191,14 +175,17 @@ if (outcomes.length === 0 && grown.rows.length === 0 && grown.failed.length === 
   );
 }
 const key = machineKey(String(facts["isa"] ?? facts["device"]), Number(facts["cores"]), threads);
-const text = report(outcomes, told, grown, key);
+const text = report(outcomes, told, grown);
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, "report.txt"), `${text}\n`);
-writeFileSync(join(out, "results.json"), `${JSON.stringify({ key, outcomes, scale: grown.rows }, undefined, 1)}\n`);
-const plots = await draw(outcomes.map(standing), growths(grown.rows));
+writeFileSync(
+  join(out, "results.json"),
+  `${JSON.stringify({ key, limits, outcomes, scale: grown.rows }, undefined, 1)}\n`,
+);
+const plots = await draw(outcomes.map(stand), growths(grown.rows));
 if (values.json) { for (const row of grown.rows) console.log(JSON.stringify({ threads, ...row })); }
 else console.log(text);
 const seconds = ((performance.now() - begun) / 1000).toFixed(0);
 console.error(`${seconds} s; written: ${[join(out, "report.txt"), join(out, "results.json"), ...plots].join(", ")}`);
-const broken = outcomes.map(standing).some(({ holds }) => !holds) || grown.failed.length > 0;
+const broken = outcomes.map(stand).some(({ holds }) => !holds) || grown.failed.length > 0;
 process.exit(broken ? 1 : 0);

@@ -1,6 +1,7 @@
 // Ours beside the best of the others, case by case: a peer counts with a residual that float32 can be expected to have.
 import type { Case } from "./cases.ts";
-import { javascript, NUMPY, OURS } from "./contenders.ts";
+import { javascript, native, OURS } from "./contenders.ts";
+import { leastMs, type Limits } from "./limits.ts";
 import { comparable, holds } from "./residuals.ts";
 import type { Missed, Outcome, Timed } from "./turns.ts";
 
@@ -9,12 +10,14 @@ export interface Standing {
   readonly ours: Timed;
   /** Our result is within its contract; if not, its time does not count. */
   readonly holds: boolean;
-  /** The fastest way of NumPy and SciPy, and of the JavaScript packages, that is accurate enough. */
+  /** The fastest way of the peers in native code, and of the JavaScript packages, that is accurate enough. */
   readonly peer?: Timed;
   readonly script?: Timed;
   /** The peer's time over ours. */
   readonly ratio?: number;
   readonly scriptRatio?: number;
+  /** The part of what the machine can do at best. */
+  readonly reached?: number;
   /** What was aimed at is missed; without an aim, the peer is faster. */
   readonly loss: boolean;
   readonly missed: readonly Missed[];
@@ -25,10 +28,11 @@ function best(timed: readonly Timed[], names: readonly string[]): Timed | undefi
     .toSorted((a, b) => a.ms - b.ms)[0];
 }
 
-export function standing({ case: c, timed, missed }: Outcome): Standing {
+export function standing({ case: c, timed, missed }: Outcome, limits: Limits | undefined): Standing {
   const ours = timed.find(({ contender }) => contender === OURS)!, good = holds(ours.figures);
-  const [peer, script] = [best(timed, [NUMPY]), best(timed, javascript)];
+  const [peer, script] = [best(timed, native), best(timed, javascript)];
   const ratio = good && peer ? peer.ms / ours.ms : undefined;
+  const least = limits && leastMs(c, limits);
   const behind = ratio !== undefined && ratio < (c.target ?? 1);
   return {
     case: c,
@@ -37,6 +41,7 @@ export function standing({ case: c, timed, missed }: Outcome): Standing {
     ...(peer && { peer }),
     ...(script && { script }),
     ...(ratio !== undefined && { ratio }),
+    ...(good && least !== undefined && { reached: least / ours.ms }),
     ...(good && script && { scriptRatio: script.ms / ours.ms }),
     loss: !good || behind || (c.mostMs !== undefined && ours.ms > c.mostMs),
     missed,
@@ -51,6 +56,7 @@ export const headings: readonly string[] = [
   "case",
   "ms",
   "GFLOP/s",
+  "reached",
   "residual",
   "peer ms",
   "residual",
@@ -65,7 +71,7 @@ export const headings: readonly string[] = [
 ];
 
 /** The columns that hold numbers. */
-export const numeric: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 7, 8, 11, 12, 13]);
+export const numeric: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 8, 9, 12, 13, 14]);
 
 export function cells(s: Standing): string[] {
   const { case: c, ours, peer, script } = s;
@@ -73,10 +79,11 @@ export function cells(s: Standing): string[] {
     c.name,
     s.holds ? timed(ours) : "FAIL",
     ours.gflops && s.holds ? ours.gflops.toPrecision(3) : "",
+    s.reached?.toFixed(2) ?? "",
     residual(ours),
     timed(peer),
     peer ? residual(peer) : "",
-    peer?.variant ?? "",
+    peer ? `${peer.contender} ${peer.variant}` : "",
     s.ratio?.toFixed(2) ?? "",
     c.mostMs === undefined ? c.target?.toFixed(2) ?? "" : `${time(c.mostMs)} ms`,
     s.loss ? "loss" : "",

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Case, counted, type Params } from "./cases.ts";
-import { type Contender, OURS } from "./contenders.ts";
+import { type Contender, javascript, OURS } from "./contenders.ts";
 import { build, load, type Operands, store } from "./files.ts";
 import { others } from "./machine.ts";
 import { TimeoutError } from "./program.ts";
@@ -187,7 +187,10 @@ export async function race(
   foresight: Foresight,
 ): Promise<Outcome> {
   const runners = new Race(c, settings, foresight), given = c.inputs();
-  for (const contender of contenders) if (contender.offers(c.op)) await runners.enter(contender, given);
+  for (const contender of contenders) {
+    const kept = !c.nativeOnly || !javascript.includes(contender.name);
+    if (kept && contender.offers(c.op)) await runners.enter(contender, given);
+  }
   await runners.run();
   return { case: c, timed: runners.entries.map((entry) => told(c, entry)), missed: runners.missed };
 }

@@ -8,6 +8,8 @@ export interface Compiler {
 export function findCompiler(): Compiler;
 /** Compiles C files into one shared library, with the flags of the real one. */
 export function compileLibrary(compiler: Compiler, sources: string[], output: string): Promise<void>;
+/** Compiles a C file into a program for this machine's own processor. */
+export function compileHere(compiler: Compiler, source: string, output: string): Promise<void>;
 /** Makes the library of a platform (process.platform and process.arch of where it will run); its path. */
 export function buildFor(compiler: Compiler, system: string, arch: string): Promise<string>;
 /** Makes a static program for Linux of a C file and the sources of the library; the compiler is zig. Its path. */

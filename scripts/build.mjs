@@ -132,6 +132,19 @@ export async function compileLibrary(compiler, sources, output) {
   await compile(compiler, [...flags, ...C_FLAGS, "-shared", "-o", output, ...sources, ...libraries]);
 }
 
+/**
+ * Compiles a C file into a program for this machine's own processor.
+ * @param {Compiler} compiler
+ * @param {string} source
+ * @param {string} output
+ * @returns {Promise<void>}
+ */
+export async function compileHere(compiler, source, output) {
+  mkdirSync(dirname(output), { recursive: true });
+  const native = { ...compiler, flags: [process.arch === "x64" ? "-march=native" : "-mcpu=native"] };
+  await compile(native, [...C_FLAGS, "-o", output, source]);
+}
+
 function hashOf(...texts) {
   const hash = createHash("sha256");
   for (const text of texts) hash.update(text).update("\0");

@@ -149,6 +149,8 @@ function checkDeadFiles(tree: Tree): string[] {
   const queue = [...alive];
   for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
     const strings = [...bare(tree.get(path)!, false).matchAll(/["'`]([^"'`\n]+\.\w+)["'`]/g)].map((m) => m[1]!);
+    const imported = path.endsWith(".py") ? tree.get(path)!.matchAll(/^(?:from|import) (\w+)/gm) : [];
+    strings.push(...[...imported].map((m) => `./${m[1]}.py`));
     const targets = strings.flatMap((s) => [s, resolve(path, s), `tests/fixtures/${s}`]);
     for (const target of targets) {
       if (!tree.has(target) || alive.has(target)) continue;

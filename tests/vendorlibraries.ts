@@ -20,7 +20,7 @@ function fileOf(path: string, wanted: Package): VendorLibrary["found"] {
 }
 
 /** MKL, with Intel's OpenMP, which it looks for in its own folder. */
-function mkl(): VendorLibrary["found"] {
+export function findMkl(): VendorLibrary["found"] {
   const found = fileOf("mkl-2026.2.0.data/data/lib/libmkl_rt.so.3", {
     name: "mkl",
     version: "2026.2.0",
@@ -69,7 +69,7 @@ export function vendorLibraries(): readonly VendorLibrary[] {
         from: "pypi",
       }),
     },
-    { name: "MKL", facts: { kind: "mkl", integers: 32, lapack }, found: mkl() },
+    { name: "MKL", facts: { kind: "mkl", integers: 32, lapack }, found: findMkl() },
     {
       name: "BLIS",
       facts: { kind: "blis", integers: 32, lapack: false },

@@ -1,10 +1,4 @@
-"""NumPy and SciPy on OpenBLAS, and scikit-learn where it is: one request a line on stdin, one reply a line on
-stdout, as worker.ts answers; started by bench/contenders.ts."""
-import json
-import os
-import sys
-import time
-
+"""NumPy and SciPy on OpenBLAS, and scikit-learn where it is; started by bench/contenders.ts."""
 import numpy as np
 import scipy
 from scipy import linalg
@@ -18,7 +12,8 @@ try:
 except ImportError:
     PCA = None
 
-TOL = 1e-5
+from serve import TOL, serve
+
 raw = {"check_finite": False}
 
 
@@ -116,42 +111,4 @@ def kernel():
     return ", ".join(sorted(f for f in found if f.startswith("openblas")))
 
 
-def store(results, folder):
-    os.makedirs(folder, exist_ok=True)
-    files = {}
-    for name, array in results.items():
-        array = np.atleast_2d(np.asarray(array, np.float32))
-        path = os.path.join(folder, f"{name}.f32")
-        np.ascontiguousarray(array).tofile(path)
-        files[name] = [path, *array.shape]
-    return files
-
-
-def main():
-    version = f"numpy {np.__version__}, scipy {scipy.__version__} ({kernel()})"
-    print(json.dumps({"version": version, "ops": list(OPS)}), flush=True)
-    runs, results = {}, {}
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            if request["do"] == "prepare":
-                runs, results = {}, {}
-                given = {name: np.fromfile(path, np.float32).reshape(m, n)
-                         for name, (path, m, n) in request["files"].items()}
-                runs = {v: make(given, request["params"]) for v, make in OPS.get(request["op"], {}).items()}
-                reply = {"variants": list(runs)}
-            elif request["do"] == "run":
-                run, inner = runs[request["variant"]], request["inner"]
-                start = time.perf_counter()
-                for _ in range(inner):
-                    result = run()
-                reply = {"ms": (time.perf_counter() - start) * 1e3 / inner}
-                results[request["variant"]] = result
-            else:
-                reply = {"files": store(results[request["variant"]], request["folder"])}
-        except Exception as error:
-            reply = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-        print(json.dumps(reply), flush=True)
-
-
-main()
+serve(f"numpy {np.__version__}, scipy {scipy.__version__} ({kernel()})", OPS)
