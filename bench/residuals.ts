@@ -21,8 +21,8 @@ export interface Figures {
 /** P columns of float64, row by row. */
 type Vectors = Float64Array;
 
-function signs(n: number): Vectors {
-  const random = new Random(5);
+function signs(n: number, lot = 0): Vectors {
+  const random = new Random(5 + lot);
   return Float64Array.from({ length: n * P }, () => (random.uniform() < 0.5 ? -1 : 1));
 }
 
@@ -109,28 +109,59 @@ const orthogonal = (k: number, ...errors: number[]) => ({
   orthogonalityBound: 12 * Math.sqrt(k) * u,
 });
 
-/** The largest of |A vᵢ - sᵢ uᵢ| over s₁, and of the same from the left; u and v in columns and rows. */
+/** A matrix, with its row of means taken off each row if there is one, times lots of vectors from either side. */
+interface Sides {
+  /** A G, as many lots as `LOTS`; G. */
+  readonly right: readonly (readonly [product: Vectors, g: Vectors])[];
+  /** Aᵀ H and H. */
+  readonly left: readonly (readonly [product: Vectors, h: Vectors])[];
+}
+
+/** Lots of P vectors each for what is told of single columns. */
+const LOTS = 4;
+const known = new WeakMap<Float32Array, Sides>();
+
+/** Of each matrix once, because it takes as long as a read or two of a large one by the contenders. */
+function sides(A: Operand, mean?: Float64Array): Sides {
+  let found = known.get(A.data);
+  if (found) return found;
+  const [m, n] = A.shape, lots = Array.from({ length: LOTS }, (_, i) => i);
+  const ofMean = (g: Vectors, c: number): number => mean ? mean.reduce((sum, x, j) => sum + x * g[j * P + c]!, 0) : 0;
+  const ofOnes = (h: Vectors, c: number): number => h.reduce((sum, x, i) => sum + (i % P === c ? x : 0), 0);
+  const columns = Array.from({ length: P }, (_, c) => c);
+  found = {
+    right: lots.map((lot) => {
+      const g = signs(n, lot), off = columns.map((c) => ofMean(g, c));
+      return [times(A, g).map((value, i) => value - off[i % P]!), g];
+    }),
+    left: lots.map((lot) => {
+      const h = signs(m, lot), off = columns.map((c) => ofOnes(h, c));
+      return [transposed(A, h).map((value, i) => value - (mean?.[Math.floor(i / P)] ?? 0) * off[i % P]!), h];
+    }),
+  };
+  known.set(A.data, found);
+  return found;
+}
+
+/** The P products with column c of a matrix whose entry (i, c) is x(i, c). */
+function against(vectors: Vectors, rows: number, x: (i: number) => number): number[] {
+  const sums = new Array<number>(P).fill(0);
+  for (let i = 0; i < rows; i++) for (let p = 0; p < P; p++) sums[p]! += vectors[i * P + p]! * x(i);
+  return sums;
+}
+
+/** The largest of |A vᵢ - sᵢ uᵢ| over s₁, and of the same from the left; u and v in columns and rows. The mean of
+ * (hᵀe)² over vectors of signs is |e|². */
 function triplets(A: Operand, U: Operand, s: ArrayLike<number>, Vt: Operand, mean?: Float64Array): number {
-  const [m, n] = A.shape, k = s.length, right = new Float64Array(n * k), left = new Float64Array(k);
-  for (let i = 0; i < m; i++) {
-    const sums = new Float64Array(k), row = new Float64Array(n);
-    for (let j = 0; j < n; j++) row[j] = A.data[i * n + j]! - (mean ? mean[j]! : 0);
-    for (let c = 0; c < k; c++) {
-      const weight = U.data[i * k + c]!, at = c * n;
-      let sum = 0;
-      for (let j = 0; j < n; j++) {
-        const a = row[j]!;
-        sum += a * Vt.data[at + j]!;
-        right[at + j] = right[at + j]! + a * weight;
-      }
-      sums[c] = sum;
-    }
-    for (let c = 0; c < k; c++) left[c] = left[c]! + (sums[c]! - s[c]! * U.data[i * k + c]!) ** 2;
-  }
-  let worst = Math.sqrt(left.reduce((a, b) => Math.max(a, b)));
+  const [m, n] = A.shape, k = s.length, { left, right } = sides(A, mean);
+  let worst = 0;
   for (let c = 0; c < k; c++) {
-    const error = right.subarray(c * n, (c + 1) * n).map((value, j) => value - s[c]! * Vt.data[c * n + j]!);
-    worst = Math.max(worst, length(error));
+    const u = (i: number): number => U.data[i * k + c]!, v = (j: number): number => Vt.data[c * n + j]!;
+    const difference = (x: number[], y: number[]): number => x.reduce((sum, e, p) => sum + (e - s[c]! * y[p]!) ** 2, 0);
+    const sum = (lots: number[]): number => Math.sqrt(lots.reduce((a, b) => a + b) / (LOTS * P));
+    const ahead = left.map(([product, h]) => difference(against(product, n, v), against(h, m, u)));
+    const back = right.map(([product, g]) => difference(against(product, m, u), against(g, n, v)));
+    worst = Math.max(worst, sum(ahead), sum(back));
   }
   return worst / s[0]!;
 }
