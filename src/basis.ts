@@ -4,9 +4,10 @@ import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, Check, isFinite, notANumber } from "./check.ts";
 import { completed } from "./complete.ts";
 import { ArgumentError, NotConvergedError, ShapeError } from "./errors.ts";
+import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { orthogonality, residualColumns, squaredColumns, sum } from "./proof.ts";
-import { certifiedQr, gramSchmidt } from "./qr.ts";
+import { certifiedQr } from "./qr.ts";
 
 /** Columns count as orthonormal up to this ‖QᵀQ − I‖ over √n. */
 const ORTHONORMAL = 1e-3;

@@ -3,10 +3,11 @@
 import { bdsdc, geadd, gemm, scale, tuned } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { NotConvergedError } from "./errors.ts";
+import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
 import { arranged, descending } from "./order.ts";
 import { polish, polished } from "./polish.ts";
-import { certifiedQr, gramSchmidt } from "./qr.ts";
+import { certifiedQr } from "./qr.ts";
 import { rayleigh } from "./rayleigh.ts";
 import { accumulated, applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
 

@@ -161,6 +161,11 @@ export function infoWords(m: number, n: number, device: Device): Matrix {
   return A;
 }
 
+/** The first numbers of a temporary's memory as a matrix without gaps between its rows. */
+export function packed(A: Matrix, rows: number, cols: number): Matrix {
+  return new Matrix(A.storage, { rows, cols, ld: cols, offset: 0, transposed: false, type: abi.TSR_F32 }, false);
+}
+
 /** A temporary in float64, for Gram matrices and residuals. */
 export function empty64(m: number, n: number, device: Device): Matrix {
   return Matrix.empty(m, n, device, abi.TSR_F64);

@@ -2,8 +2,8 @@
 import { geadd, rand } from "./blas.ts";
 import type { Algorithm } from "./call.ts";
 import { NotConvergedError } from "./errors.ts";
+import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
-import { gramSchmidt } from "./qr.ts";
 
 const SEED = 3;
 

@@ -1,8 +1,8 @@
 // Thick-restart randomised block Krylov iteration on AᵀA (Musco & Musco 2015; Wu & Simon 2000).
 import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, progress } from "./call.ts";
+import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
-import { gramSchmidt } from "./qr.ts";
 import { type Finish, type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
 import { type Eigen, symmetricEigen } from "./small.ts";
 

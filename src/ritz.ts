@@ -1,9 +1,9 @@
 // What the iterations for leading singular triplets share: the plan, the subspace, its Ritz values and their residuals.
 import { geadd, rand } from "./blas.ts";
 import type { Algorithm } from "./call.ts";
+import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
 import { u } from "./proof.ts";
-import { gramSchmidt } from "./qr.ts";
 import type { Eigen } from "./small.ts";
 
 /** A subspace and what is known of its Ritz triplets: basis Q (n x c), B = A Q, eigenpairs of BᵀB. */

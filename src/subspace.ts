@@ -1,8 +1,8 @@
 // Block subspace iteration V = orth(Aᵀ(A V)) with oversampling and Rayleigh-Ritz (Halko, Martinsson & Tropp 2011).
 import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, settled } from "./call.ts";
+import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
-import { gramSchmidt } from "./qr.ts";
 import { type Finish, type Plan, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
 import { type Eigen, symmetricEigen } from "./small.ts";
 

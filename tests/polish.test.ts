@@ -6,7 +6,7 @@ import type { Algorithm } from "../src/call.ts";
 import { orthogonality } from "../src/estimate.ts";
 import { Matrix } from "../src/index.ts";
 import { polished } from "../src/polish.ts";
-import { gramSchmidt } from "../src/qr.ts";
+import { gramSchmidt } from "../src/gramschmidt.ts";
 import { runSync } from "../src/run.ts";
 import { sized } from "./device.ts";
 import { numbers } from "./helpers.ts";
