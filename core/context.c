@@ -15,7 +15,7 @@ typedef struct {
   atomic_uint id;               /* slot | generation << ID_BITS; 0: free */
   _Atomic uint64_t owner;
   tsr_context *context;
-  uint32_t visitors;            /* other threads inside tsr_wait, tsr_poll or tsr_cancel */
+  uint32_t visitors;            /* other threads inside tsr_wait or tsr_cancel */
   uint32_t generation;
 } entry;
 

@@ -303,18 +303,6 @@ static int32_t ending(const tsr_queue *queue, uint64_t batch) {
   return queue->submitted - batch < TSR_QUEUE_BATCHES ? queue->batches[batch % TSR_QUEUE_BATCHES].status : TSR_OK;
 }
 
-static int32_t poll_ticket(tsr_context *context, uint32_t ticket, uint32_t *done) {
-  tsr_queue *queue = &context->queue;
-  pthread_mutex_lock(&queue->lock);
-  uint64_t batch = batch_of(queue, ticket);
-  bool over = batch <= queue->passed;
-  int32_t status = batch && over ? ending(queue, batch) : TSR_OK;
-  pthread_mutex_unlock(&queue->lock);
-  if (!batch) return no_ticket(context, "poll", ticket);
-  *done = over;
-  return tell_ending(context, "poll", ticket, status);
-}
-
 static int32_t wait_ticket(tsr_context *context, uint32_t ticket, double seconds) {
   tsr_queue *queue = &context->queue;
   struct timespec start = now();
@@ -343,16 +331,6 @@ static int32_t cancel_ticket(tsr_context *context, uint32_t ticket) {
   if (batch > queue->passed) atomic_store(&queue->batches[batch % TSR_QUEUE_BATCHES].canceled, 1);
   pthread_mutex_unlock(&queue->lock);
   return batch ? TSR_OK : no_ticket(context, "cancel", ticket);
-}
-
-int32_t tsr_poll(uint32_t ctx, uint32_t ticket, uint32_t *done) {
-  tsr_context *context;
-  int32_t status = tsr_visit(ctx, &context);
-  if (status != TSR_OK) return status;
-  status = done ? poll_ticket(context, ticket, done)
-                : tsr_fail(context, TSR_E_ARGUMENT, "poll: no memory given for the answer");
-  tsr_leave(context);
-  return status;
 }
 
 int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds) {

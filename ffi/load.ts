@@ -10,6 +10,7 @@ import {
   TSR_E_CANCELED,
   TSR_E_DEVICE,
   TSR_E_MEMORY,
+  TSR_E_TIMEOUT,
   TSR_INLINE,
   TSR_OK,
   TSR_QUEUED,
@@ -124,8 +125,7 @@ function quiesce(native: Native, context: number): void {
   if (native.tsr_submit(context, TSR_QUEUED, out) !== TSR_OK) return;
   const last = out[0]!;
   for (let ticket = last; ticket > 0; ticket--) {
-    native.tsr_poll(context, ticket, out);
-    if (out[0] === 1) break;
+    if (native.tsr_wait(context, ticket, 0) !== TSR_E_TIMEOUT) break;
     native.tsr_cancel(context, ticket);
   }
   native.tsr_wait(context, last, 1);

@@ -159,8 +159,6 @@ export const symbols = {
   tsr_read: { parameters: ["u32", "buffer", "buffer", "u32"], result: "i32" },
   // int32_t tsr_submit(uint32_t ctx, uint32_t mode, uint32_t *ticket);
   tsr_submit: { parameters: ["u32", "u32", "buffer"], result: "i32" },
-  // int32_t tsr_poll(uint32_t ctx, uint32_t ticket, uint32_t *done);
-  tsr_poll: { parameters: ["u32", "u32", "buffer"], result: "i32" },
   // int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds);
   tsr_wait: { parameters: ["u32", "u32", "f64"], result: "i32" },
   // int32_t tsr_cancel(uint32_t ctx, uint32_t ticket);

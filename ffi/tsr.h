@@ -8,8 +8,8 @@
  *            TSR_E_HANDLE.
  * Order      one in-order queue a context. An operation validates, is encoded and returns; tsr_submit starts what
  *            was encoded.
- * Threads    a context belongs to the thread that opened it, others get TSR_E_THREAD; tsr_wait, tsr_poll and
- *            tsr_cancel are free.
+ * Threads    a context belongs to the thread that opened it, others get TSR_E_THREAD; tsr_wait and tsr_cancel
+ *            are free.
  * Errors     every function but tsr_abi returns TSR_OK or a negative TSR_E_*; tsr_error tells operation, shapes and
  *            value. A call that fails encodes nothing and changes nothing.
  * Overlap    of an output with any other operand is TSR_E_ALIAS unless the operation says that it works in place.
@@ -177,10 +177,9 @@ TSR_API int32_t tsr_read(uint32_t ctx, const uint32_t *A, void *target, uint32_t
 /* Starts what was encoded; mode is TSR_QUEUED or TSR_INLINE, which returns how it ended. Tickets count up from 1;
  * one is given whenever something was started. */
 TSR_API int32_t tsr_submit(uint32_t ctx, uint32_t mode, uint32_t *ticket);
-/* done = 1 when the ticket has passed. Never waits. TSR_E_CANCELED, TSR_E_MEMORY (no workspace) or TSR_E_DEVICE
- * when that is how it ended; the endings of the last 4096 tickets are remembered. */
-TSR_API int32_t tsr_poll(uint32_t ctx, uint32_t ticket, uint32_t *done);
-/* Waits until the ticket has passed, at most so many seconds, and tells how it ended, as tsr_poll does. */
+/* Waits until the ticket has passed, at most so many seconds (0: it only looks), and tells how it ended: TSR_OK,
+ * TSR_E_CANCELED, TSR_E_MEMORY (no workspace) or TSR_E_DEVICE; the endings of the last 4096 tickets are remembered.
+ * TSR_E_TIMEOUT where it has not passed. */
 TSR_API int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds);
 /* Asks a ticket to stop; running loops see it within milliseconds. A ticket that has passed is left alone. */
 TSR_API int32_t tsr_cancel(uint32_t ctx, uint32_t ticket);

@@ -47,6 +47,8 @@ const engineNumbers: Readonly<Record<VendorEngine, number>> = { blas: abi.TSR_BL
 
 /** Work that takes the calling thread less time than to hand it to the queue's thread and to hear of its end. */
 const SLIGHT_MICROSECONDS = 100;
+/** What tsr_wait tells of a ticket that has passed. */
+const ENDED: ReadonlySet<number> = new Set([abi.TSR_OK, abi.TSR_E_CANCELED, abi.TSR_E_MEMORY, abi.TSR_E_DEVICE]);
 
 const texts = new TextDecoder();
 
@@ -262,7 +264,7 @@ export class Device implements Disposable, Host {
   /** Whether a ticket has passed; throws when it ended by an error. */
   done(ticket: number): boolean {
     const status = this.#poll(ticket);
-    if (status !== abi.TSR_E_CANCELED) this.check(status);
+    if (status !== abi.TSR_E_CANCELED && status !== abi.TSR_E_TIMEOUT) this.check(status);
     return this.#passed >= ticket;
   }
 
@@ -277,9 +279,8 @@ export class Device implements Disposable, Host {
 
   #poll(ticket: number): number {
     if (this.#closed) return abi.TSR_OK;
-    this.#out[0] = 0;
-    const status = this.native.tsr_poll(this.#context, ticket, this.#out);
-    if (this.#out[0] === 1 || status === abi.TSR_E_DEVICE) this.#reap(ticket);
+    const status = this.native.tsr_wait(this.#context, ticket, 0);
+    if (ENDED.has(status)) this.#reap(ticket);
     return status;
   }
 
