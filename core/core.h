@@ -24,7 +24,7 @@ typedef struct {
 
 /* The operations, in the order of tsr.h. */
 typedef enum {
-  TSR_OP_LASET, TSR_OP_GEADD, TSR_OP_GEMM, TSR_OP_SYRK, TSR_OP_TRSM, TSR_OP_POTRF,
+  TSR_OP_LASET, TSR_OP_GEADD, TSR_OP_GEMM, TSR_OP_ATAV, TSR_OP_SYRK, TSR_OP_TRSM, TSR_OP_POTRF,
   TSR_OP_GETRF, TSR_OP_LASWP, TSR_OP_LATRD, TSR_OP_LABRD, TSR_OP_STEDC, TSR_OP_BDSDC,
   TSR_OP_SYEV, TSR_OP_JACOBI, TSR_OP_APPLY,
   TSR_OP_COLSTAT, TSR_OP_SCALE, TSR_OP_ORTH, TSR_OP_RESID, TSR_OP_RAND,
@@ -38,7 +38,7 @@ typedef enum {
  *   getrf   v A pivots info                              laswp   flags direction, v A pivots
  *   latrd   v A L R T DE                                 labrd   v A L R T DE
  *   stedc   v DE Z                                       bdsdc   v DE Z
- *   syev    v G W Z
+ *   syev    v G W Z                                      atav    v A V Y Z
  *   jacobi  flags form, alpha tolerance, beta floor, v G J words
  *   apply   flags form, v A pairs B
  *   colstat v A S info        scale  flags mode, v A S       orth    alpha floor, seed, v W T info
@@ -56,6 +56,9 @@ typedef struct {
   const uint32_t *predicate; /* NULL: unconditional */
   tsr_place gate;            /* where the predicate lies on the device */
 } tsr_op;
+
+/* The two products that atav is: Y = A V, and then Z = A'Y. */
+void tsr_atav_products(const tsr_op *atav, tsr_op *products);
 
 enum { TSR_ENGINES = TSR_MLX + 1 };
 

@@ -12,6 +12,7 @@ static const tsr_rule rules[TSR_OP_COUNT] = {
   [TSR_OP_LASET] = {"laset", false, {{"A", F32 | F64 | U32, OUT}}},
   [TSR_OP_GEADD] = {"geadd", false, {{"A", F32 | F64, IN}, {"B", F32 | F64, OUT}}},
   [TSR_OP_GEMM] = {"gemm", true, {{"A", F32, IN}, {"B", F32, IN}, {"C", F32 | F64, OUT}}},
+  [TSR_OP_ATAV] = {"atav", false, {{"A", F32, IN}, {"V", F32, IN}, {"Y", F32, OUT}, {"Z", F32, OUT}}},
   [TSR_OP_SYRK] = {"syrk", true, {{"A", F32, IN}, {"C", F32 | F64, OUT}}},
   [TSR_OP_TRSM] = {"trsm", false, {{"A", F32, IN}, {"B", F32, OUT}}},
   [TSR_OP_POTRF] = {"potrf", false, {{"A", F32, OUT | FIXED}, {"info", U32, OUT | FIXED}}},

@@ -43,6 +43,32 @@ int32_t tsr_gemm(uint32_t ctx, double alpha, const uint32_t *A, const uint32_t *
   return tsr_commit(&e, 3);
 }
 
+int32_t tsr_atav(uint32_t ctx, const uint32_t *A, const uint32_t *V, const uint32_t *Y, const uint32_t *Z,
+                 const uint32_t *options) {
+  tsr_encoding e;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_ATAV, 4, (const uint32_t *const[]){A, V, Y, Z}, options);
+  if (status == TSR_OK) status = tsr_match(&e, 0, COLS, 1, ROWS);
+  if (status == TSR_OK) status = tsr_match(&e, 2, ROWS, 0, ROWS);
+  if (status == TSR_OK) status = tsr_match(&e, 2, COLS, 1, COLS);
+  if (status == TSR_OK) status = tsr_match(&e, 3, ROWS, 0, COLS);
+  if (status == TSR_OK) status = tsr_match(&e, 3, COLS, 1, COLS);
+  return status == TSR_OK ? tsr_commit(&e, 4) : status;
+}
+
+void tsr_atav_products(const tsr_op *atav, tsr_op *products) {
+  for (int i = 0; i < 2; i++) {
+    products[i] = *atav;
+    products[i].id = TSR_OP_GEMM;
+    products[i].operands = 3;
+    products[i].outputs = 1u << 2;
+    products[i].alpha = 1;
+    products[i].beta = 0;
+  }
+  products[1].v[0].trans = !atav->v[0].trans;
+  products[1].v[1] = atav->v[2];
+  products[1].v[2] = atav->v[3];
+}
+
 int32_t tsr_syrk(uint32_t ctx, uint32_t uplo, double alpha, const uint32_t *A, double beta, const uint32_t *C,
                  const uint32_t *options) {
   tsr_encoding e;

@@ -5,6 +5,7 @@
 #include "../core/core.h"
 
 int32_t tsr_fast_gemm(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_atav(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_syrk(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_trsm(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_potrf(tsr_run *run, const tsr_op *op);

@@ -11,6 +11,7 @@
 TSR_CPU_OP(laset, tsr_elementwise_laset)
 TSR_CPU_OP(geadd, tsr_elementwise_geadd)
 TSR_CPU_OP(gemm, tsr_fast_gemm)
+TSR_CPU_OP(atav, tsr_fast_atav)
 TSR_CPU_OP(syrk, tsr_fast_syrk)
 TSR_CPU_OP(trsm, tsr_fast_trsm)
 TSR_CPU_OP(potrf, tsr_fast_potrf)
@@ -32,11 +33,11 @@ TSR_CPU_OP(rand, tsr_elementwise_rand)
 const tsr_engine tsr_cpu_engine = {
     "tiled",
     {
-        [TSR_OP_LASET] = laset, [TSR_OP_GEADD] = geadd, [TSR_OP_GEMM] = gemm, [TSR_OP_SYRK] = syrk,
-        [TSR_OP_TRSM] = trsm, [TSR_OP_POTRF] = potrf, [TSR_OP_GETRF] = getrf, [TSR_OP_LASWP] = laswp,
-        [TSR_OP_LATRD] = latrd, [TSR_OP_LABRD] = labrd, [TSR_OP_STEDC] = stedc, [TSR_OP_BDSDC] = bdsdc,
-        [TSR_OP_SYEV] = syev, [TSR_OP_JACOBI] = jacobi, [TSR_OP_APPLY] = apply,
-        [TSR_OP_COLSTAT] = colstat, [TSR_OP_SCALE] = scale,
-        [TSR_OP_ORTH] = orth, [TSR_OP_RESID] = resid, [TSR_OP_RAND] = rand
+        [TSR_OP_LASET] = laset, [TSR_OP_GEADD] = geadd, [TSR_OP_GEMM] = gemm, [TSR_OP_ATAV] = atav,
+        [TSR_OP_SYRK] = syrk, [TSR_OP_TRSM] = trsm, [TSR_OP_POTRF] = potrf, [TSR_OP_GETRF] = getrf,
+        [TSR_OP_LASWP] = laswp, [TSR_OP_LATRD] = latrd, [TSR_OP_LABRD] = labrd, [TSR_OP_STEDC] = stedc,
+        [TSR_OP_BDSDC] = bdsdc, [TSR_OP_SYEV] = syev, [TSR_OP_JACOBI] = jacobi, [TSR_OP_APPLY] = apply,
+        [TSR_OP_COLSTAT] = colstat, [TSR_OP_SCALE] = scale, [TSR_OP_ORTH] = orth, [TSR_OP_RESID] = resid,
+        [TSR_OP_RAND] = rand
     }
 };

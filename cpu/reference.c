@@ -56,6 +56,13 @@ int32_t tsr_reference_gemm(tsr_run *run, const tsr_op *op) {
   return TSR_OK;
 }
 
+int32_t tsr_reference_atav(tsr_run *run, const tsr_op *op) {
+  tsr_op products[2];
+  tsr_atav_products(op, products);
+  tsr_reference_gemm(run, &products[0]);
+  return tsr_reference_gemm(run, &products[1]);
+}
+
 int32_t tsr_reference_syrk(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0], *C = &op->v[1];
   tsr_view T = *A, stored = *C;

@@ -6,6 +6,7 @@
 int32_t tsr_reference_laset(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_geadd(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_gemm(tsr_run *run, const tsr_op *op);
+int32_t tsr_reference_atav(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_syrk(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_trsm(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_potrf(tsr_run *run, const tsr_op *op);

@@ -174,6 +174,9 @@ export const symbols = {
   // int32_t tsr_gemm(uint32_t ctx, double alpha, const uint32_t *A, const uint32_t *B, double beta, const uint32_t
   // *C, const uint32_t *options);
   tsr_gemm: { parameters: ["u32", "f64", "buffer", "buffer", "f64", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_atav(uint32_t ctx, const uint32_t *A, const uint32_t *V, const uint32_t *Y, const uint32_t *Z,
+  // const uint32_t *options);
+  tsr_atav: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_syrk(uint32_t ctx, uint32_t uplo, double alpha, const uint32_t *A, double beta, const uint32_t *C,
   // const uint32_t *options);
   tsr_syrk: { parameters: ["u32", "u32", "f64", "buffer", "f64", "buffer", "buffer"], result: "i32" },

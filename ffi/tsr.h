@@ -200,6 +200,9 @@ TSR_API int32_t tsr_geadd(uint32_t ctx, double alpha, const uint32_t *A, double 
  * or better than 2^-44. C may be transposed. */
 TSR_API int32_t tsr_gemm(uint32_t ctx, double alpha, const uint32_t *A, const uint32_t *B, double beta,
                          const uint32_t *C, const uint32_t *options);
+/* Y = A V and Z = A'Y for that Y, two products with their chains and bounds. All are f32. */
+TSR_API int32_t tsr_atav(uint32_t ctx, const uint32_t *A, const uint32_t *V, const uint32_t *Y, const uint32_t *Z,
+                         const uint32_t *options);
 /* C = alpha A A' + beta C on one triangle of C, square; the other is not touched. C f32 or f64 as in gemm. */
 TSR_API int32_t tsr_syrk(uint32_t ctx, uint32_t uplo, double alpha, const uint32_t *A, double beta, const uint32_t *C,
                          const uint32_t *options);

@@ -10,6 +10,7 @@ int32_t tsr_metal_colstat(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_scale(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_laswp(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_gemm(tsr_run *run, const tsr_op *op);
+int32_t tsr_metal_atav(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_syrk(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_trsm(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_potrf(tsr_run *run, const tsr_op *op);

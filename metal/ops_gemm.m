@@ -1,4 +1,4 @@
-/* ops_gemm.m: gemm and syrk with float32 results as dispatches; product_plan.m says which. */
+/* ops_gemm.m: gemm, atav and syrk with float32 results as dispatches; product_plan.m says which. */
 #include <math.h>
 #include "kernels/gemm_args.h"
 #include "ops.h"
@@ -145,6 +145,13 @@ int32_t tsr_metal_gemm(tsr_run *run, const tsr_op *op) {
   bool wide = g.m <= NARROW && g.n > NARROW, high = g.n <= NARROW && g.m > NARROW;
   if (wide || (C->trans && !high)) g = flip_product(g);
   return run_product(run, op, g);
+}
+
+int32_t tsr_metal_atav(tsr_run *run, const tsr_op *op) {
+  tsr_op products[2];
+  tsr_atav_products(op, products);
+  int32_t status = tsr_metal_gemm(run, &products[0]);
+  return status == TSR_OK ? tsr_metal_gemm(run, &products[1]) : status;
 }
 
 int32_t tsr_metal_syrk(tsr_run *run, const tsr_op *op) {

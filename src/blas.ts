@@ -107,6 +107,7 @@ const rates: Partial<Record<Tiled | Whole, number>> = {
   laswp: 2000,
   rand: 30,
   gemm: 15_000,
+  atav: 15_000,
   syrk: 15_000,
   trsm: 12_000,
   resid: 3000,
@@ -193,6 +194,13 @@ export function gemm(alpha: number, A: Matrix, B: Matrix, beta: number, C: Matri
   const [a, b, d] = [A.descriptor(), B.descriptor(), C.descriptor()];
   const size = sizeOf(C, A.shape[1], 2 * C.shape[0] * C.shape[1] * A.shape[1]);
   encode("gemm", [A, B, C], size, o, (native, c, w) => native.tsr_gemm(c, alpha, a, b, beta, d, w));
+}
+
+/** Y = A V and Z = Aᵀ Y; where V has few columns, in one pass over A. */
+export function atav(A: Matrix, V: Matrix, Y: Matrix, Z: Matrix, o: OperationOptions = {}): void {
+  const [a, v, y, z] = [A.descriptor(), V.descriptor(), Y.descriptor(), Z.descriptor()];
+  const size = sizeOf(Y, A.shape[1], 4 * A.shape[0] * A.shape[1] * V.shape[1]);
+  encode("atav", [A, V, Y, Z], size, o, (native, c, w) => native.tsr_atav(c, a, v, y, z, w));
 }
 
 /** C = alpha A Aᵀ + beta C on one triangle. */

@@ -1,6 +1,6 @@
 // The largest and the smallest singular value of a triangle, by two Lanczos recurrences side by side (Golub & Kahan
 // 1965; Paige 1971): on RᵀR and on its inverse.
-import { empty64, geadd, gemm, rand, scale, trsm } from "./blas.ts";
+import { atav, empty64, geadd, gemm, rand, scale, trsm } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
@@ -58,6 +58,7 @@ function* outermost(R: Matrix): Algorithm<Extremes | undefined> {
   using start = Matrix.empty(n, 1, R.device);
   using middle = Matrix.empty(n, 1, R.device);
   using high = Matrix.hosted(n, 1, R.device);
+  using image = Matrix.hosted(n, 1, R.device);
   using low = Matrix.hosted(n, 1, R.device);
   rand("normal", SEED, start);
   yield settled();
@@ -66,8 +67,7 @@ function* outermost(R: Matrix): Algorithm<Extremes | undefined> {
   for (let step = 0; step < MOST; step++) {
     if (!above.settled) {
       high.host().set(above.direction);
-      gemm(1, R, high, 0, middle);
-      gemm(1, R.T, middle, 0, high); //       RᵀR v
+      atav(R, high, middle, image); //        RᵀR v
     }
     if (!below.settled) {
       low.host().set(below.direction);
@@ -75,7 +75,7 @@ function* outermost(R: Matrix): Algorithm<Extremes | undefined> {
       solveTriangle(R, false, low); //        (RᵀR)⁻¹ v
     }
     yield settled();
-    if (!above.settled) above.take(high.host());
+    if (!above.settled) above.take(image.host());
     if (!below.settled) below.take(low.host());
     if (!(above.value < Infinity && below.value < Infinity)) return undefined;
     if (!above.settled || !below.settled) continue;

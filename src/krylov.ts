@@ -1,5 +1,5 @@
 // Thick-restart randomised block Krylov iteration on AᵀA (Musco & Musco 2015; Wu & Simon 2000).
-import { empty64, geadd, gemm, tuned } from "./blas.ts";
+import { atav, empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, progress } from "./call.ts";
 import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
@@ -23,14 +23,18 @@ export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T
   let [looked, before, far] = [0, Infinity, false];
   yield* startBlock(Q.cols(0, block), plan);
   for (;;) {
-    gemm(1, A, Q.cols(from, to), 0, B.cols(from, to), t); //              B₂ = A Q₂
-    passes++;
-    gemm(1, B.cols(from, to).T, B.cols(0, to), 0, gram.sub(from, to, 0, to)); // B₂ᵀ B
     const next = Math.min(to - from, n - to);
+    const [Q2, B2, W] = [Q.cols(from, to), B.cols(from, to), Q.cols(to, to + next)];
+    if (next === to - from) {
+      atav(A, Q2, B2, W, t); //                                           B₂ = A Q₂, W = Aᵀ B₂
+    } else {
+      gemm(1, A, Q2, 0, B2, t);
+      if (next > 0) gemm(1, A.T, B2.cols(0, next), 0, W, t);
+    }
+    passes += next > 0 ? 2 : 1;
+    gemm(1, B2.T, B.cols(0, to), 0, gram.sub(from, to, 0, to)); //        B₂ᵀ B
     using R = Matrix.empty(to + next, next, A.device);
     if (next > 0) {
-      gemm(1, A.T, B.cols(from, from + next), 0, Q.cols(to, to + next), t); // W = Aᵀ B₂
-      passes++;
       yield* gramSchmidt(Q.cols(0, to + next), to, R); //                 W = Q S + Q₃ R
     }
     const last = next === 0 || passes + 2 > plan.maxPasses;

@@ -17,6 +17,7 @@ export function trials(device: Device): Readonly<Record<string, Trial>> {
     ...Object.fromEntries(tiles.map((tile) => [`gemm ${tile}`, (d: Device) => products(d, tile)])),
     "gemm integers": wholeNumbers,
     "gemm float64": wideProduct,
+    atav,
     syrk,
     trsm,
     potrf,
@@ -46,10 +47,15 @@ function sizesFor(tile: Tile): readonly [number, number, number] {
   return tile === "inner" ? [24, 20, 900] : [70, 67, 130];
 }
 
+/** Of an element of a product of depth k, in u |A||B|. */
+function productBound({ facts }: Device, k: number): number {
+  const chain = Math.min(k, facts.chain);
+  return chain + Math.ceil(Math.log2(Math.ceil(k / chain))) + 2;
+}
+
 function products(device: Device, tile: Tile): Figures {
-  const [m, n, k] = sizesFor(tile), { chain } = device.facts, L = Math.min(k, chain);
+  const [m, n, k] = sizesFor(tile), bound = productBound(device, k);
   const A = fixed(m, k, 1), B = fixed(k, n, 2), C0 = fixed(m, n, 3);
-  const bound = L + Math.ceil(Math.log2(Math.ceil(k / L))) + 2;
   const figures: Record<string, Figure> = {};
   for (const [name, transA, transB] of [["AB", 0, 0], ["A'B", 1, 0], ["AB'", 0, 1], ["A'B'", 1, 1]] as const) {
     const [alpha, beta] = transA === transB ? [1, 0] : [-0.5, 2];
@@ -83,21 +89,31 @@ function wideProduct(device: Device): Figures {
   return { "2⁻⁴⁴|A||B|": { value: d64.worst(found, times(A, B), (at) => 2 ** -44 * size.x[at]!), bound: 1 } };
 }
 
+function atav(device: Device): Figures {
+  const [m, n] = [131, 157], A = fixed(m, n, 1), a = new Operand(device, A), figures: Record<string, Figure> = {};
+  for (const k of [1, 5]) {
+    const V = fixed(n, k, 2), v = new Operand(device, V), y = d64.blank(device, m, k), z = d64.blank(device, n, k);
+    blas.atav(a.view, v.view, y.view, z.view);
+    blas.flushSync(device);
+    const Y = y.read(), products = [["AV", A, V, Y], ["A'AV", turn(A), Y, z.read()]] as const;
+    for (const [name, left, right, found] of products) {
+      const size = times(d64.abs(left), d64.abs(right));
+      const value = d64.worst(found, times(left, right), (at) => u * size.x[at]!);
+      figures[`${name}, ${k}`] = { value, bound: productBound(device, left.n) };
+    }
+  }
+  return figures;
+}
+
 function syrk(device: Device): Figures {
   const [n, k] = [70, 130], A = fixed(n, k, 1), a = new Operand(device, A), c = d64.blank(device, n, n);
   blas.syrk("lower", 1, a.view, 0, c.view);
   blas.flushSync(device);
-  const C = c.read(),
-    truth = times(A, turn(A)),
-    size = times(d64.abs(A), turn(d64.abs(A))),
-    L = Math.min(k, device.facts.chain);
+  const C = c.read(), truth = times(A, turn(A)), size = times(d64.abs(A), turn(d64.abs(A)));
   const lower = dense(n, n, (i, j) => get(i >= j ? C : truth, i, j));
   const above = C.x.filter((value, at) => at % n > Math.floor(at / n) && !Number.isNaN(value)).length;
   return {
-    "AA'": {
-      value: d64.worst(lower, truth, (at) => u * size.x[at]!),
-      bound: L + Math.ceil(Math.log2(Math.ceil(k / L))) + 2,
-    },
+    "AA'": { value: d64.worst(lower, truth, (at) => u * size.x[at]!), bound: productBound(device, k) },
     "written above": d64.count(above),
   };
 }

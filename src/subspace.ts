@@ -1,5 +1,5 @@
 // Block subspace iteration V = orth(Aᵀ(A V)) with oversampling and Rayleigh-Ritz (Halko, Martinsson & Tropp 2011).
-import { empty64, geadd, gemm, tuned } from "./blas.ts";
+import { atav, empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, settled } from "./call.ts";
 import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
@@ -17,9 +17,8 @@ export function* subspace<T>(A: Matrix, plan: Plan, space: Space, finish: Finish
   using G = empty64(l, l, A.device);
   yield* startBlock(V, plan);
   for (let passes = 2;; passes += 2) {
-    gemm(1, A, V, 0, B, t); //          B = A V
+    atav(A, V, B, Z, t); //             B = A V, Z = Aᵀ B
     gemm(1, B.T, B, 0, G); //           G = Bᵀ B = Y Λ Yᵀ
-    gemm(1, A.T, B, 0, Z, t); //        Z = Aᵀ B
     const eigen = yield* symmetricEigen(G, plan.k, numbers("svd", passes, plan.maxPasses));
     using _ = eigen.vectors;
     const errors = l === n ? new Float64Array(plan.k) : yield* pairErrors(V, Z, eigen, plan.k, t);

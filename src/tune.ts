@@ -46,6 +46,7 @@ export const engines: readonly string[] = ["tiled", "blas", "mlx"];
 /** Operations: a row gives each its tile and its engine. */
 export type Tiled =
   | "gemm"
+  | "atav"
   | "syrk"
   | "trsm"
   | "potrf"
@@ -98,6 +99,7 @@ type Domain =
 /** Every key: what it may be (a tile, a chain of 0 or 32, a method, or smallest and largest), and its meaning. */
 export const keys: Readonly<Record<Key, Domain>> = {
   "gemm": ["tile", "tile of matrix products"],
+  "atav": ["tile", "tile of products with a matrix and then its transpose"],
   "syrk": ["tile", "tile of symmetric products"],
   "trsm": ["tile", "tile of triangular solves"],
   "potrf": ["tile", "tile of Cholesky leaves"],

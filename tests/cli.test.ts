@@ -78,7 +78,7 @@ test("cli: info tells what is in use, and its self-test passes", async () => {
 
 /** Every operation of tsr.h but stedc and bdsdc, which eigh and svd end with. */
 const operations = [
-  ...["gemm reference", "gemm integers", "gemm float64", "syrk", "trsm", "potrf", "getrf", "laswp", "orth"],
+  ...["gemm reference", "gemm integers", "gemm float64", "atav", "syrk", "trsm", "potrf", "getrf", "laswp", "orth"],
   ...["eigh (latrd)", "svd (labrd)", "resid", "rand uniform", "rand normal", "laset", "geadd", "scale", "colstat"],
   ...["syev", "jacobi principal", "jacobi gram", "apply small", "apply update"],
 ];
@@ -131,6 +131,9 @@ type Plant = (native: Native) => Partial<Native>;
 const plants: Readonly<Record<string, Plant>> = {
   "gemm integers": (n) => ({ tsr_gemm: (c, alpha, ...rest) => n.tsr_gemm(c, alpha * (1 + 2 ** -20), ...rest) }),
   "gemm float64": (n) => ({ tsr_gemm: (c, alpha, ...rest) => n.tsr_gemm(c, alpha * (1 + 2 ** -20), ...rest) }),
+  "atav": (n) => ({
+    tsr_atav: (c, A, V, Y, Z, o) => n.tsr_atav(c, A, V, Y, Z, o) || n.tsr_laset(c, abi.TSR_UPPER, 0, NaN, Z, o),
+  }),
   "syrk": (n) => ({ tsr_syrk: (c, _, ...rest) => n.tsr_syrk(c, abi.TSR_UPPER, ...rest) }),
   "trsm": (n) => ({ tsr_trsm: (c, flags, alpha, ...rest) => n.tsr_trsm(c, flags, alpha * 1.001, ...rest) }),
   "potrf": (n) => ({ tsr_potrf: (c, A, info, base, o) => n.tsr_potrf(c, A, info, base + 1, o) }),

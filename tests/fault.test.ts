@@ -123,6 +123,7 @@ test("after close every function knows the context no more", () => {
     n.tsr_laset(c, 0, 0, 0, A.view, o),
     n.tsr_geadd(c, 1, A.view, 0, A.view, o),
     n.tsr_gemm(c, 1, A.view, A.view, 0, A.view, o),
+    n.tsr_atav(c, A.view, A.view, A.view, A.view, o),
     n.tsr_syrk(c, 1, 1, A.view, 0, A.view, o),
     n.tsr_trsm(c, 1, 1, A.view, A.view, o),
     n.tsr_potrf(c, A.view, A.view, 0, o),
