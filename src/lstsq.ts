@@ -54,11 +54,12 @@ const CORRECTIONS = { least: 2, most: 2, enough: SETTLED };
 const REFINE = { least: 1, most: 12, enough: SETTLED };
 /** Corrections with the triangle of NᵀN: each leaves so small a part of an error that what the last one added is far
  * more than what is still missing. */
-const BY_GRAM = { least: 1, most: 6, enough: 2 ** -24 };
-/** The largest condition for the triangle of NᵀN: rounding, times its square, is a small part of 1. */
-const WELL = 2 ** 7;
+const BY_GRAM = { least: 1, most: 12, enough: 2 ** -24 };
+/** The largest condition for the triangle of NᵀN: rounding times its square is 1. By then the corrections show whether
+ * it serves: what they settle on solves NᵀN z = Nᵀ b to rounding, however the triangle was found. */
+const WELL = 2 ** 12;
 /** From this many times the threshold of the rank on, the two outermost singular values decide. */
-const CLEAR = 4;
+const CLEAR = 1.125;
 /** Corrections that end above this have not settled. */
 const LOST = 2 ** -20;
 const BOUND = 32;
@@ -181,10 +182,11 @@ function* onDevice(p: Problem): Algorithm<Answer> {
 /** The triangle of NᵀN serves where N is well conditioned and the corrections show it; else undefined. */
 function* byGram(p: Problem, scaled: Scaled, threshold: number): Algorithm<Answer | undefined> {
   const { A, options: o } = p;
-  if (!(CLEAR * threshold * WELL < 1)) return undefined;
+  const most = Math.min(WELL, 1 / (CLEAR * threshold));
+  if (!(most > 1)) return undefined;
   using factors = yield* factorGram(scaled);
   const ends = factors && (yield* extremes(factors.R, scaled.exponents));
-  if (!factors || !ends || !(yield* isWell(factors.R, ends, o.rcond))) return undefined;
+  if (!factors || !ends || !(yield* isWell(factors.R, ends, most, o.rcond))) return undefined;
   const last = yield* stretch(A.shape[0] >= A.shape[1] ? A : A.T, ends.lowest);
   const s = Float64Array.of(ends.first, last);
   const answer = yield* corrected(p, scaled, factors, s, o.refine ? REFINE : BY_GRAM);
@@ -192,8 +194,13 @@ function* byGram(p: Problem, scaled: Scaled, threshold: number): Algorithm<Answe
 }
 
 /** Whether A, or else N, whose triangle this is, is well conditioned, and the rank of A full. */
-function* isWell(R: Matrix, { first, last }: Extremes, rcond: number | undefined): Algorithm<boolean> {
-  if (first <= WELL * last) return true;
+function* isWell(
+  R: Matrix,
+  { first, last }: Extremes,
+  most: number,
+  rcond: number | undefined,
+): Algorithm<boolean> {
+  if (first <= most * last) return true;
   if (rcond !== undefined && !(last > CLEAR * rcond * first)) return false;
   const scaled = yield* extremes(R, new Int32Array(R.shape[0]));
   return scaled !== undefined && scaled.first <= WELL * scaled.last;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { lstsq, lstsqSync, Matrix, OverflowError } from "../src/index.ts";
+import { explain, lstsq, lstsqSync, Matrix, OverflowError } from "../src/index.ts";
 import * as contracts from "./contracts.ts";
 import { sized, thinned } from "./device.ts";
 import { every, numbers } from "./helpers.ts";
@@ -117,6 +117,14 @@ describe("lstsq", () => {
         const truth = t.dense(a.shape[1], 1, lstsqSync(a, rhs, { refine: true }).x64!);
         assert.ok(t.relative(truth, wide(numbers(lstsqSync(a, rhs).x))) <= 4, `${a.name}, condition ${cond}`);
       }
+    }
+  });
+
+  it("makes no orthonormal factor where the condition is at most 2000", async () => {
+    const [m, n] = [700, 95];
+    for (const [cond, made] of [[1e1, false], [2e3, false], [1e5, true]] as const) {
+      const { operations } = await explain(() => lstsq(sample("", randsvd(m, n, cond, 3)), randomSample(m, 1, 4)));
+      assert.equal(operations.some(({ op }) => op === "orth"), made, `condition ${cond}`);
     }
   });
 
