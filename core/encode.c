@@ -185,14 +185,10 @@ int32_t tsr_argument(tsr_encoding *e, const char *what, uint32_t value, const ch
   return tsr_fail(e->context, TSR_E_ARGUMENT, "%s: %s is %u; it must be %s", e->rule->name, what, value, valid);
 }
 
-static size_t size_of(const tsr_view *v, tsr_side s) { return s == ROWS ? tsr_rows(v) : tsr_cols(v); }
-
-/* Operand i's rows or columns must be as many as operand j's. */
-int32_t tsr_match(tsr_encoding *e, int i, tsr_side si, int j, tsr_side sj) {
+int32_t tsr_mismatch(tsr_encoding *e, int i, tsr_side si, int j, tsr_side sj) {
   static const char *const sides[] = {"rows", "columns"};
   const tsr_view *a = &e->op->v[i], *b = &e->op->v[j];
-  size_t p = size_of(a, si), q = size_of(b, sj);
-  if (p == q) return TSR_OK;
+  size_t p = tsr_size_of(a, si), q = tsr_size_of(b, sj);
   const char *x = e->rule->v[i].name, *y = e->rule->v[j].name;
   if (i == j)
     return tsr_fail(e->context, TSR_E_SHAPE, "%s: %s is %zux%zu; it must be square", e->rule->name, x, p, q);

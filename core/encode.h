@@ -28,10 +28,16 @@ int32_t tsr_commit(tsr_encoding *e, int count);
 
 typedef enum { ROWS, COLS } tsr_side;
 
+static inline size_t tsr_size_of(const tsr_view *v, tsr_side s) { return s == ROWS ? tsr_rows(v) : tsr_cols(v); }
+
 /* TSR_E_ARGUMENT for a flag with no meaning. */
 int32_t tsr_argument(tsr_encoding *e, const char *what, uint32_t value, const char *valid);
+/* TSR_E_SHAPE for sizes that differ. */
+int32_t tsr_mismatch(tsr_encoding *e, int i, tsr_side si, int j, tsr_side sj);
 /* Operand i's rows or columns must be as many as operand j's. */
-int32_t tsr_match(tsr_encoding *e, int i, tsr_side si, int j, tsr_side sj);
+static inline int32_t tsr_match(tsr_encoding *e, int i, tsr_side si, int j, tsr_side sj) {
+  return tsr_size_of(&e->op->v[i], si) == tsr_size_of(&e->op->v[j], sj) ? TSR_OK : tsr_mismatch(e, i, si, j, sj);
+}
 /* Operand i must be m x n. */
 int32_t tsr_exactly(tsr_encoding *e, int i, size_t m, size_t n);
 

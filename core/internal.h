@@ -53,7 +53,7 @@ typedef struct {
 
 /* Operations and batches are numbered from 1 and lie in rings at number % size. */
 typedef struct {
-  pthread_mutex_t lock;         /* of everything below but `encoded` and `ops` */
+  pthread_mutex_t lock;         /* of everything below but `encoded` and `ops`, and of the trace of an inline batch */
   pthread_cond_t work, passing; /* told to the queue's thread; told to those who wait for a batch */
   pthread_t thread;
   bool started, closing;
@@ -63,6 +63,7 @@ typedef struct {
   tsr_batch *batches;
   uint64_t submitted, passed;   /* batches */
   double *trace;
+  atomic_bool timed;            /* since the first tsr_trace: clocks cost as much as a small operation */
   uint64_t traced, fetched;     /* records written and moved out */
   tsr_memory *released;         /* freed by their handles, still to be let go */
 } tsr_queue;
@@ -110,11 +111,22 @@ const tsr_slot *tsr_buffer(const tsr_context *context, uint32_t handle);
 
 /* ---- view.c ---- */
 
-size_t tsr_element_bytes(uint32_t type);
+/* A number of this type has 2^shift bytes. */
+static inline uint32_t tsr_element_shift(uint32_t type) { return type == TSR_F64 || type == TSR_DF32 ? 3 : 2; }
 /* Resolves the view `name` of operation `op`: handle, bounds, reserved words. */
 int32_t tsr_resolve(tsr_context *context, const char *op, const char *name, const uint32_t *words, tsr_view *view);
+/* Whether two views share a byte, where the ranges from their first byte to their last do. */
+bool tsr_spans_overlap(const tsr_view *a, const tsr_view *b);
+
+static inline uintptr_t tsr_end(const tsr_view *v) {
+  return (uintptr_t)v->data + (((v->rows - 1) * v->ld + v->cols) << tsr_element_shift(v->type));
+}
+
 /* Whether two views share a byte. */
-bool tsr_overlap(const tsr_view *a, const tsr_view *b);
+static inline bool tsr_overlap(const tsr_view *a, const tsr_view *b) {
+  if (!a->data || !b->data || tsr_end(a) <= (uintptr_t)b->data || tsr_end(b) <= (uintptr_t)a->data) return false;
+  return tsr_spans_overlap(a, b);
+}
 
 /* Rows and columns of the operand, its transpose taken. */
 static inline size_t tsr_rows(const tsr_view *v) { return v->trans ? v->cols : v->rows; }
@@ -129,7 +141,7 @@ void tsr_queue_stop(tsr_queue *queue);
 void tsr_queue_close(const tsr_device *device, tsr_queue *queue);
 /* Waits until everything submitted has passed. */
 void tsr_queue_idle(tsr_queue *queue);
-/* With the lock held: keeps the record of an operation (trace.c). */
+/* Keeps the record of an operation (trace.c). */
 void tsr_record(tsr_queue *queue, uint64_t number, uint32_t tile, double seconds, uint32_t engine);
 /* Lets memory go once everything encoded so far has passed. */
 void tsr_queue_release(const tsr_device *device, tsr_queue *queue, tsr_memory *memory);

@@ -107,7 +107,8 @@ static int32_t perform(tsr_context *context, const tsr_op *op) {
 }
 
 /* Runs one operation, or passes it by: when its ticket was cancelled or failed, or its predicate is 0 (a device that
- * settles later tests that itself). clock is when the one before ended, and then when this one did. */
+ * settles later tests that itself). clock is when the one before ended, and then when this one did; NULL: nobody wants
+ * to know. The trace is the owner's, who waits while a batch runs inline: only the queue's thread needs the lock. */
 static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, int32_t status,
                        struct timespec *clock) {
   tsr_queue *queue = &context->queue;
@@ -115,13 +116,16 @@ static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, 
   const tsr_op *op = &queue->ops[number % TSR_QUEUE_OPS];
   uint32_t tile = 0;
   double seconds = 0;
+  bool apart = batch->mode == TSR_QUEUED;
   bool closed = !device->settle && op->predicate && *op->predicate == 0;
   if (status == TSR_OK && !closed && !atomic_load(&batch->canceled)) {
-    struct timespec start = *clock;
     context->run.tile = 0;
     status = perform(context, op);
-    *clock = now();
-    if (!device->settle) seconds = seconds_between(start, *clock);
+    if (clock) {
+      struct timespec start = *clock;
+      *clock = now();
+      if (!device->settle) seconds = seconds_between(start, *clock);
+    }
     if (status == TSR_OK && !atomic_load(&batch->canceled)) tile = context->run.tile;
   }
   if (device->settle && number == batch->last) {
@@ -129,10 +133,11 @@ static int32_t run_one(tsr_context *context, tsr_batch *batch, uint64_t number, 
     if (status == TSR_OK) status = ended;
     seconds = context->run.device_seconds;
   }
-  pthread_mutex_lock(&queue->lock);
+  if (apart) pthread_mutex_lock(&queue->lock);
   tsr_record(queue, number, tile, seconds, op->engine);
-  if (!device->settle || number == batch->last) atomic_store(&queue->executed, number);
-  pthread_mutex_unlock(&queue->lock);
+  if (!device->settle || number == batch->last)
+    atomic_store_explicit(&queue->executed, number, memory_order_release);
+  if (apart) pthread_mutex_unlock(&queue->lock);
   return status;
 }
 
@@ -142,9 +147,10 @@ static void run_batch(tsr_context *context, uint64_t number) {
   int32_t status = atomic_load(&context->dead) ? TSR_E_DEVICE : TSR_OK;
   context->run.canceled = &batch->canceled;
   context->run.device_seconds = 0;
-  struct timespec clock = now();
+  bool timed = atomic_load_explicit(&queue->timed, memory_order_relaxed);
+  struct timespec clock = timed ? now() : (struct timespec){0, 0};
   for (uint64_t i = atomic_load(&queue->executed) + 1; i <= batch->last; i++)
-    status = run_one(context, batch, i, status, &clock);
+    status = run_one(context, batch, i, status, timed ? &clock : NULL);
   if (status == TSR_E_DEVICE) atomic_store(&context->dead, true);
   pthread_mutex_lock(&queue->lock);
   batch->status = status == TSR_OK && atomic_load(&batch->canceled) ? TSR_E_CANCELED : status;
@@ -265,7 +271,7 @@ static int32_t submit(tsr_context *context, uint32_t mode, uint32_t *ticket) {
   batch->last = queue->encoded;
   batch->mode = mode;
   batch->status = TSR_OK;
-  atomic_store(&batch->canceled, 0);
+  atomic_store_explicit(&batch->canceled, 0, memory_order_relaxed);
   if (mode == TSR_QUEUED) pthread_cond_signal(&queue->work);
   pthread_mutex_unlock(&queue->lock);
   *ticket = ticket_of(number);

@@ -19,6 +19,7 @@ int32_t tsr_trace(uint32_t ctx, double *records, uint32_t capacity, uint32_t *co
   if (!count || (!records && capacity))
     return tsr_fail(context, TSR_E_ARGUMENT, "trace: no memory given for records or count");
   tsr_queue *queue = &context->queue;
+  atomic_store_explicit(&queue->timed, true, memory_order_relaxed);
   uint32_t n = 0;
   pthread_mutex_lock(&queue->lock);
   for (; n < capacity && queue->fetched < queue->traced; n++, queue->fetched++) {

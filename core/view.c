@@ -2,11 +2,6 @@
 #include <string.h>
 #include "internal.h"
 
-size_t tsr_element_bytes(uint32_t type) {
-  static const size_t bytes[] = {[TSR_F32] = 4, [TSR_F64] = 8, [TSR_DF32] = 8, [TSR_U32] = 4};
-  return bytes[type];
-}
-
 static int32_t check_words(tsr_context *context, const char *op, const char *name, const uint32_t *w) {
   if (w[TSR_VIEW_TYPE] > TSR_U32) {
     return tsr_fail(context, TSR_E_TYPE, "%s: %s has type %u; types are 0 to %d", op, name, w[TSR_VIEW_TYPE],
@@ -43,18 +38,18 @@ int32_t tsr_resolve(tsr_context *context, const char *op, const char *name, cons
                     w[TSR_VIEW_BUFFER]);
   }
   if (empty) return TSR_OK;
-  size_t size = tsr_element_bytes(view->type);
+  uint32_t shift = tsr_element_shift(view->type);
   uint64_t offset = (uint64_t)w[TSR_VIEW_OFFSET_HIGH] << 32 | w[TSR_VIEW_OFFSET_LOW];
   uint64_t extent = (rows - 1) * ld + cols; /* below 2^64 for any u32 */
-  uint64_t capacity = slot->bytes / size;
+  uint64_t capacity = slot->bytes >> shift;
   if (offset > capacity || extent > capacity - offset) {
     return tsr_fail(context, TSR_E_BOUNDS, "%s: %s needs elements %llu to %llu + %llu of a buffer of %llu", op, name,
                     (unsigned long long)offset, (unsigned long long)offset, (unsigned long long)extent,
                     (unsigned long long)capacity);
   }
-  view->data = slot->base + offset * size;
-  if (slot->memory) view->place = (tsr_place){slot->memory->object, offset * size};
-  if ((uintptr_t)view->data % (view->type == TSR_F64 ? sizeof(double) : sizeof(float)) != 0) {
+  view->data = slot->base + (offset << shift);
+  if (slot->memory) view->place = (tsr_place){slot->memory->object, offset << shift};
+  if ((uintptr_t)view->data & (view->type == TSR_F64 ? sizeof(double) - 1 : sizeof(float) - 1)) {
     return tsr_fail(context, TSR_E_ARGUMENT, "%s: %s holds float64 numbers at an address that is no multiple of 8",
                     op, name);
   }
@@ -70,13 +65,11 @@ typedef struct {
 } span;
 
 static span span_of(const tsr_view *v) {
-  size_t size = tsr_element_bytes(v->type);
-  span s = {(uintptr_t)v->data, v->rows, v->ld * size, v->cols * size};
+  uint32_t shift = tsr_element_shift(v->type);
+  span s = {(uintptr_t)v->data, v->rows, v->ld << shift, v->cols << shift};
   if (s.rows > 1 && s.pitch == s.width) s = (span){s.start, 1, s.width * s.rows, s.width * s.rows};
   return s;
 }
-
-static uintptr_t end_of(const span *s) { return s->start + (s->rows - 1) * s->pitch + s->width; }
 
 /* Two blocks of one matrix, a not behind b: their distance is q rows and r bytes, and b may run over the end of a row
  * of a. */
@@ -97,15 +90,9 @@ static bool rows_overlap(const span *a, const span *b) {
   return false;
 }
 
-bool tsr_overlap(const tsr_view *x, const tsr_view *y) {
-  if (!x->data || !y->data) return false;
-  span a = span_of(x), b = span_of(y);
-  if (b.start < a.start) {
-    span t = a;
-    a = b;
-    b = t;
-  }
-  if (end_of(&a) <= b.start) return false;
+bool tsr_spans_overlap(const tsr_view *x, const tsr_view *y) {
+  bool ordered = (uintptr_t)x->data <= (uintptr_t)y->data;
+  span a = span_of(ordered ? x : y), b = span_of(ordered ? y : x);
   if (a.rows == 1 || b.rows == 1 || a.pitch != b.pitch)
     return a.rows <= b.rows ? rows_overlap(&a, &b) : rows_overlap(&b, &a);
   return rectangles_overlap(&a, &b);
@@ -133,7 +120,7 @@ static int32_t begin_copy(uint32_t ctx, const char *op, const uint32_t *A, const
 
 static void copy_rows(void *target, size_t target_ld, const void *source, size_t source_ld, const tsr_view *v) {
   if (!v->data) return;
-  size_t size = tsr_element_bytes(v->type);
+  size_t size = (size_t)1 << tsr_element_shift(v->type);
   for (size_t i = 0; i < v->rows; i++) {
     memmove((char *)target + i * target_ld * size, (const char *)source + i * source_ld * size, v->cols * size);
   }

@@ -5,6 +5,8 @@
 #include <float.h>
 #include <math.h>
 
+#define CUBE(n) ((double)(n) * (n) * (n))
+
 enum {
   SMALL_WORK = 384, /* its cube is the most multiply-adds of a product done in place; */
   TINY_WORK = 72,   /* up to this cube wherever its rows lie: */
@@ -77,7 +79,7 @@ static uint32_t choose(const tsr_product *g, size_t tile_rows) {
   if (g->wide) return TSR_TILE_INNER;
   if (g->uplo == TSR_FULL) {
     if (m == 1 || n == 1) return TSR_TILE_GEMV;
-    if (work <= pow(aliased || (split && g->a.trans) ? TINY_WORK : SMALL_WORK, 3)) return TSR_TILE_SMALL;
+    if (work <= (aliased || (split && g->a.trans) ? CUBE(TINY_WORK) : CUBE(SMALL_WORK))) return TSR_TILE_SMALL;
     if (!g->a.trans && n <= SKINNY && m >= 2 * n && m >= 256) return TSR_TILE_TALL;
   }
   return split ? TSR_TILE_INNER : TSR_TILE_PACKED;

@@ -184,7 +184,8 @@ bool tsr_inside(uint32_t uplo, size_t row, size_t col, size_t rows, size_t cols)
 
 static inline size_t tsr_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t tsr_max(size_t a, size_t b) { return a > b ? a : b; }
-static inline size_t tsr_parts(size_t n, size_t size) { return (n + size - 1) / size; }
+/* Here and in a cut without divisions where one part holds all: small products would feel them. */
+static inline size_t tsr_parts(size_t n, size_t size) { return n <= size ? n > 0 : (n + size - 1) / size; }
 static inline size_t tsr_round_up(size_t n, size_t unit) { return tsr_parts(n, unit) * unit; }
 
 /* Lines cut into pieces as even as can be, none longer than `most`: the first `longer` have one more than `size`. */
@@ -192,7 +193,7 @@ typedef struct {
   size_t count, size, longer;
 } tsr_cut;
 static inline tsr_cut tsr_cut_of(size_t lines, size_t most) {
-  if (lines <= most) return (tsr_cut){1, lines, 0}; /* without the divisions, which small products would feel */
+  if (lines <= most) return (tsr_cut){1, lines, 0};
   size_t count = tsr_parts(lines, most);
   return (tsr_cut){count, lines / count, lines % count};
 }

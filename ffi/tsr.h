@@ -184,7 +184,7 @@ TSR_API int32_t tsr_wait(uint32_t ctx, uint32_t ticket, double seconds);
 /* Asks a ticket to stop; running loops see it within milliseconds. A ticket that has passed is left alone. */
 TSR_API int32_t tsr_cancel(uint32_t ctx, uint32_t ticket);
 /* Moves the records of finished operations (TSR_TRACE_WORDS doubles each) out of a ring of 16384, at most capacity
- * of them. */
+ * of them. Operations are timed from the first call on, which may have capacity 0; those before have 0 seconds. */
 TSR_API int32_t tsr_trace(uint32_t ctx, double *records, uint32_t capacity, uint32_t *count);
 
 /* ---- operations ---- */

@@ -66,7 +66,7 @@ function encode(
   const row = whole ? wholes[key] : choose(key, device.kind, size.m, size.n, size.k, undefined, device.engines);
   const asked = options.engine ?? (whole ? "blas" : device.asked);
   const engine = asked === "auto" ? row.engine ?? "tiled" : asked;
-  words.fill(0);
+  words[abi.TSR_OPTION_PREDICATE] = words[abi.TSR_OPTION_PREDICATE_INDEX] = 0; // what is reserved stays 0
   words[abi.TSR_OPTION_ENGINE] = engines.indexOf(engine);
   words[abi.TSR_OPTION_TILE] = tiles.indexOf(options.tile ?? row.value as Tile);
   words[abi.TSR_OPTION_CHAIN] = options.chain ?? 0;
@@ -191,7 +191,7 @@ export function geadd(alpha: number, A: Matrix, beta: number, B: Matrix, o: Oper
 
 /** C = alpha A B + beta C. C in float64 (empty64): exact products, sums in float64. */
 export function gemm(alpha: number, A: Matrix, B: Matrix, beta: number, C: Matrix, o: OperationOptions = {}): void {
-  const [a, b, d] = [A.descriptor(), B.descriptor(), C.descriptor()];
+  const a = A.descriptor(), b = B.descriptor(), d = C.descriptor();
   const size = sizeOf(C, A.shape[1], 2 * C.shape[0] * C.shape[1] * A.shape[1]);
   encode("gemm", [A, B, C], size, o, (native, c, w) => native.tsr_gemm(c, alpha, a, b, beta, d, w));
 }

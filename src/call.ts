@@ -105,6 +105,8 @@ export class Call implements Disposable {
           "Matrix.from(m.data, m.shape, { device }) copies it there",
       );
     }
+    // A blocking call that calls nothing of the user's has them for itself; `piece` throws where a was disposed.
+    if (a instanceof Matrix && !this.#async && !this.options.onProgress && a.storage.piece) return a;
     const own = !(a instanceof Matrix)
       ? copying(() => Matrix.fromData(a, this.device, this.op))
       : this.#async && a.storage.exposed
@@ -122,6 +124,5 @@ export class Call implements Disposable {
 
   [Symbol.dispose](): void {
     for (const operand of this.#operands) operand[Symbol.dispose]();
-    this.#operands.length = 0;
   }
 }

@@ -236,6 +236,11 @@ export class Device implements Disposable, Host {
     return this.#flight.length === 0;
   }
 
+  /** Whether there is nothing to start and nothing on its way. */
+  get idle(): boolean {
+    return !this.#unsubmitted && this.#flight.length === 0;
+  }
+
   /** Keeps memory alive until the work that is being encoded has passed. */
   keep(piece: Piece): void {
     this.#encoded.push(piece);

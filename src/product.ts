@@ -19,10 +19,10 @@ export interface MatmulOptions extends RunOptions {
 /** The public matmul: options, checks. */
 export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOptions): Algorithm<Matrix> {
   const { alpha = 1, beta = 0, out } = o;
-  const [left, right] = [call.matrix(a), call.matrix(b)];
+  const left = call.matrix(a), right = call.matrix(b);
   const A = o.transA ? left.T : left;
   const B = o.transB ? right.T : right;
-  const [m, n] = [A.shape[0], B.shape[1]];
+  const m = A.shape[0], n = B.shape[1];
   if (A.shape[1] !== B.shape[0]) {
     throw new ShapeError(
       `matmul: A is ${A.shape.join("x")}, B is ${B.shape.join("x")}; A's ${A.shape[1]} columns must equal B's ${

@@ -72,7 +72,11 @@ export function record(device: Device, operation: Operation, flops: number): voi
     recorder.device = device.kind;
   }
   let map = pending.get(device);
-  if (!map) pending.set(device, map = new Map());
+  if (!map) {
+    pending.set(device, map = new Map());
+    const none = new Float64Array(abi.TSR_TRACE_WORDS);
+    device.check(device.native.tsr_trace(device.context, none, 0, new Uint32Array(1))); // starts its clock
+  }
   map.set(device.operations, { operation, flops });
 }
 

@@ -240,6 +240,19 @@ describe("progress", () => {
     assert.throws(() => la.qrSync(part, { onProgress }), error);
     assert.ok(la.qrSync([[3], [4]]).r.at(0, 0) > 4.9, "the device works on");
   });
+
+  it("that disposes the operand leaves a blocking call its numbers", () => {
+    const alone = la.svdSync(part, { k: 5 }), a = part.copy(), others: Matrix[] = [];
+    const onProgress = (): void => {
+      a[Symbol.dispose]();
+      others.push(Matrix.zeros(...part.shape)); // takes what was let go
+    };
+    const { u, vt } = la.svdSync(a, { k: 5, onProgress });
+    assert.ok(others.length > 0);
+    sameBits(u.data, alone.u.data, "U");
+    sameBits(vt.data, alone.vt.data, "V");
+    assert.throws(() => la.svdSync(a, { k: 5 }), la.DisposedError);
+  });
 });
 
 describe("calls at once", () => {
