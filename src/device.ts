@@ -45,8 +45,9 @@ export type VendorEngine = "blas" | "mlx";
 
 const engineNumbers: Readonly<Record<VendorEngine, number>> = { blas: abi.TSR_BLAS, mlx: abi.TSR_MLX };
 
-/** Work that takes the calling thread less time than to hand it to the queue's thread and to hear of its end. */
-const SLIGHT_MICROSECONDS = 100;
+/** Work that holds the calling thread about as long as a nap would (run.ts) and spares it to hand that to the queue's
+ * thread, which costs 0.1 to 0.2 ms, and more where all processors are busy. */
+const SLIGHT_MICROSECONDS = 600;
 /** What tsr_wait tells of a ticket that has passed. */
 const ENDED: ReadonlySet<number> = new Set([abi.TSR_OK, abi.TSR_E_CANCELED, abi.TSR_E_MEMORY, abi.TSR_E_DEVICE]);
 

@@ -106,6 +106,12 @@ describe("work that is slight", () => {
     for (let i = 0; i < 1000; i++) gemm(1, small, small, 0, out);
     assert.equal(device.slight, false, "much of it");
     flushSync(device);
+    gemm(1, large.sub(0, 200, 0, 200), large.sub(0, 200, 0, 200), 0, product.sub(0, 200, 0, 200));
+    assert.equal(device.slight, here && device.facts.isa !== "portable", "as much as a nap may last");
+    flushSync(device);
+    gemm(1, large, large.cols(0, 1), 0, product.cols(0, 1));
+    assert.equal(device.slight, false, "many numbers to read");
+    flushSync(device);
     gemm(1, large, large, 0, product);
     assert.equal(device.slight, false, "a large product");
     const pending = flush(device); // the product starts
