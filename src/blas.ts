@@ -2,6 +2,7 @@
 // runs until a driver submits it (run.ts); users of `tesserae/blas` finish with flush or flushSync.
 import type { Native } from "../ffi/load.ts";
 import * as abi from "../ffi/symbols.ts";
+import { mostMicroseconds, type Size, type Whole } from "./cost.ts";
 import type { Device, VendorEngine } from "./device.ts";
 import { ArgumentError } from "./errors.ts";
 import { Matrix, sameDevice } from "./matrix.ts";
@@ -43,9 +44,6 @@ const distributions: Record<Distribution, number> = { uniform: abi.TSR_UNIFORM, 
 const words = new Uint32Array(abi.TSR_OPTION_WORDS);
 
 type Encoder = (native: Native, context: number, options: Uint32Array<ArrayBuffer>) => number;
-
-/** Factorisations that only a vendor's LAPACK has as one operation. */
-type Whole = "geqrf" | "gesdd" | "syevd";
 
 const wholes: Record<Whole, { value: Tile; engine: VendorEngine; why: string }> = {
   geqrf: { value: "default", engine: "blas", why: "LAPACK's QR" },
@@ -94,51 +92,6 @@ function encode(
     bytes: 4 * matrices.reduce((s, a) => s + a.shape[0] * a.shape[1], 0),
   }, size.flops);
   if (telling) device.submit(true);
-}
-
-/** Floating point operations or, where none are told, numbers that one thread does in a microsecond: three quarters of
- * what AVX2 does of the products, less of the others. Operations that are not listed may take long whatever their size,
- * and so may those of a vendor's library. */
-const rates: Partial<Record<Tiled | Whole, number>> = {
-  laset: 2000,
-  geadd: 2000,
-  colstat: 2000,
-  scale: 2000,
-  laswp: 2000,
-  rand: 30,
-  atav: 15_000,
-  gemm: 64_000,
-  syrk: 40_000,
-  trsm: 40_000,
-  resid: 3000,
-  potrf: 10_000,
-  getrf: 3000,
-  orth: 500,
-  syev: 1500,
-};
-const FLOAT64_SLOWER = 3, PORTABLE_SLOWER = 8, LEAST_MICROSECONDS = 0.5;
-/** Numbers that it reads or writes in a microsecond, where they are new to it. */
-const MOVED = 4000;
-
-/** What an operation takes at most by these rates. */
-function mostMicroseconds(
-  key: Tiled | Whole,
-  matrices: readonly Matrix[],
-  { m, n, flops }: Size,
-  { facts }: Device,
-): number {
-  const wide = key !== "resid" && matrices.at(-1)!.wide ? FLOAT64_SLOWER : 1;
-  const slow = facts.isa === "portable" ? PORTABLE_SLOWER : 1;
-  let moved = 0;
-  for (const { shape } of matrices) moved += shape[0] * shape[1];
-  return LEAST_MICROSECONDS + wide * slow * (flops || m * n) / (rates[key] ?? 0) + moved / MOVED;
-}
-
-interface Size {
-  m: number;
-  n: number;
-  k: number;
-  flops: number;
 }
 
 function sizeOf(A: Matrix, k: number, flops: number): Size {
