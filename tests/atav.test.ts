@@ -58,14 +58,19 @@ interface Result {
 }
 
 /** Runs a case on numbers from a seed, every operand inside canaries; Y and Z hold NaN before. */
-function run(raw: Raw, c: Case, words: Readonly<Record<number, number>> = {}, change?: (r: Result) => void): Result {
+function run(
+  raw: Raw,
+  c: Case,
+  words: Readonly<Record<number, number>> = {},
+  change: (r: Result) => void = () => {},
+): Result {
   const [m, n, k] = c.size, random = new Random(m + 3 * n + 5 * k);
   const next = c.constant ? () => 0.1 : () => Math.fround(2 * random.uniform() - 1);
   const make = (name: string, rows: number, cols: number): Operand =>
     raw.matrix(rows, cols, { slack: 3, offset: 5, trans: c.turned?.includes(name) ?? false });
   const A = make("A", m, n).fill(next), V = make("V", n, k).fill(next);
   const Y = make("Y", m, k).fill(() => NaN), Z = make("Z", n, k).fill(() => NaN);
-  change?.({ A, V, Y, Z, tile: 0 });
+  change({ A, V, Y, Z, tile: 0 });
   const before = [A, V].map(({ data }) => data.slice());
   raw.ok(raw.native.tsr_atav(raw.context, A.view, V.view, Y.view, Z.view, options(words)));
   raw.run();
