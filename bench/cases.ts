@@ -9,6 +9,7 @@ export const TOL = 1e-5;
 export type Op =
   | "call"
   | "gemm"
+  | "atav"
   | "syrk"
   | "trsm"
   | "qr"
@@ -20,8 +21,8 @@ export type Op =
   | "lstsq"
   | "pca";
 
-/** gemm: C (m x n) of depth k. syrk: A m x k. trsm: T m x m, B m x n. solve, lstsq: A m x n, k right-hand sides. svdk,
- * pca: k of m x n. */
+/** gemm: C (m x n) of depth k. atav: Aᵀ (A V), A m x n, V with k columns. syrk: A m x k. trsm: T m x m, B m x n.
+ * solve, lstsq: A m x n, k right-hand sides. svdk, pca: k of m x n. */
 export interface Params {
   readonly m: number;
   readonly n: number;
@@ -53,6 +54,7 @@ type More = Partial<Case>;
 const work: Readonly<Record<Op, (m: number, n: number, k: number) => number>> = {
   call: (m, n, k) => 2 * m * n * k,
   gemm: (m, n, k) => 2 * m * n * k,
+  atav: (m, n, k) => 4 * m * n * k,
   syrk: (m, _, k) => m * (m + 1) * k,
   trsm: (m, n) => m * m * n,
   qr: (m, n) => 4 * m * n * n - 4 / 3 * n ** 3,
@@ -66,7 +68,17 @@ const work: Readonly<Record<Op, (m: number, n: number, k: number) => number>> = 
 };
 
 /** Those whose flops are the work itself, so that a speed means something. */
-export const counted: ReadonlySet<Op> = new Set(["call", "gemm", "syrk", "trsm", "qr", "cholesky", "solve", "lstsq"]);
+export const counted: ReadonlySet<Op> = new Set([
+  "call",
+  "gemm",
+  "atav",
+  "syrk",
+  "trsm",
+  "qr",
+  "cholesky",
+  "solve",
+  "lstsq",
+]);
 
 const random = (m: number, n: number, seed: number): Operand => taken(Matrix.random(m, n, { seed }));
 
@@ -76,6 +88,7 @@ const inputs: Readonly<Record<Op, (p: Params) => Record<string, Operand>>> = {
     a: transA ? random(k, m, 1) : random(m, k, 1),
     b: transB ? random(n, k, 2) : random(k, n, 2),
   }),
+  atav: ({ m, n, k }) => ({ a: random(m, n, 1), b: random(n, k, 2) }),
   syrk: ({ m, k }) => ({ a: random(m, k, 1) }),
   trsm: ({ m, n }) => ({ a: taken(symmetric(m, true)), b: random(m, n, 2) }),
   qr: ({ m, n }) => ({ a: random(m, n, 1) }),
@@ -131,6 +144,13 @@ function strided(m: number, n: number, lda: number): Case[] {
   );
 }
 
+/** In one pass over A, beside our own two products. */
+function fused(m: number, n: number): Case[] {
+  return ([[1, 1.4], [8, 1.2]] as const).map(([k, target]) =>
+    make(`atav ${m}x${n} k=${k}`, "atav", m, n, k, { target })
+  );
+}
+
 /** With one A for all, which is made once. */
 function huge(m: number, n: number): Case[] {
   let A: Operand | undefined;
@@ -178,6 +198,6 @@ function overhead(): Case[] {
 }
 
 export function allCases(threads: number): Case[] {
-  const thinProducts = [...tall(20000, 1000), ...strided(20000, 1000, 1024)];
+  const thinProducts = [...tall(20000, 1000), ...strided(20000, 1000, 1024), ...fused(20000, 1000)];
   return [...overhead(), ...squares(threads), ...thinProducts, ...factorisations(), ...huge(50000, 4000)];
 }

@@ -184,6 +184,11 @@ type Judge = (c: Case, given: Operands, found: Operands, chain: number) => Figur
 const judges: Readonly<Record<Case["op"], Judge>> = {
   call: product,
   gemm: product,
+  atav: (c, { a, b }, { z }, chain) => {
+    const g = signs(c.k), error = minus(times(z!, g), transposed(a!, times(a!, times(b!, g))));
+    const residual = estimate(error) / (size(a!) ** 2 * size(b!));
+    return { residual, bound: (productBound(c.n, chain) + productBound(c.m, chain)) * u };
+  },
   syrk: (c, { a }, found, chain) => {
     const g = signs(c.m), error = minus(times(lower(found["c"]!, true), g), times(a!, transposed(a!, g)));
     return { residual: estimate(error) / size(a!) ** 2, bound: productBound(c.k, chain) * u };

@@ -10,7 +10,8 @@ export interface Standing {
   readonly ours: Timed;
   /** Our result is within its contract; if not, its time does not count. */
   readonly holds: boolean;
-  /** The fastest way of the peers in native code, and of the JavaScript packages, that is accurate enough. */
+  /** The fastest way of the peers in native code, or of our own where the case has several, and of the JavaScript
+   * packages, that is accurate enough. */
   readonly peer?: Timed;
   readonly script?: Timed;
   /** The peer's time over ours. */
@@ -23,14 +24,16 @@ export interface Standing {
   readonly missed: readonly Missed[];
 }
 
-function best(timed: readonly Timed[], names: readonly string[]): Timed | undefined {
-  return timed.filter(({ contender, figures }) => names.includes(contender) && comparable(figures))
-    .toSorted((a, b) => a.ms - b.ms)[0];
+const of = (timed: readonly Timed[], names: readonly string[]): Timed[] =>
+  timed.filter(({ contender }) => names.includes(contender));
+
+function best(timed: readonly Timed[]): Timed | undefined {
+  return timed.filter(({ figures }) => comparable(figures)).toSorted((a, b) => a.ms - b.ms)[0];
 }
 
 export function standing({ case: c, timed, missed }: Outcome, limits: Limits | undefined): Standing {
-  const ours = timed.find(({ contender }) => contender === OURS)!, good = holds(ours.figures);
-  const [peer, script] = [best(timed, native), best(timed, javascript)];
+  const [first, ...ways] = of(timed, [OURS]), ours = first!, good = holds(ours.figures);
+  const [peer, script] = [best([...ways, ...of(timed, native)]), best(of(timed, javascript))];
   const ratio = good && peer ? peer.ms / ours.ms : undefined;
   const least = limits && leastMs(c, limits);
   const behind = ratio !== undefined && ratio < (c.target ?? 1);

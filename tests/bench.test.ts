@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import { compare, type Marks } from "../bench/baseline.ts";
-import { type Case, make, type Op } from "../bench/cases.ts";
+import { type Case, make } from "../bench/cases.ts";
 import { adapter } from "../bench/contenders/tesserae.ts";
 import type { Operand, Operands } from "../bench/files.ts";
 import { holds, judge } from "../bench/residuals.ts";
@@ -16,7 +16,7 @@ const cases: readonly Case[] = [
   make("turned", "gemm", 50, 40, 30, { transA: true, transB: true, sync: true }),
   make("apart", "gemm", 50, 8, 30, { lda: 37 }),
   make("call", "call", 4, 4, 4, { sync: true }),
-  ...(["syrk", "trsm", "qr", "cholesky", "svdk", "svd", "eigh", "solve", "lstsq", "pca"] as const).map((op: Op) => {
+  ...(["atav", "syrk", "trsm", "qr", "cholesky", "svdk", "svd", "eigh", "solve", "lstsq", "pca"] as const).map((op) => {
     const square = ["cholesky", "eigh", "solve", "trsm"].includes(op);
     return make(op, op, square ? 50 : 60, square ? 50 : 40, 5);
   }),
