@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { backwardError, BOUND } from "../src/backward.ts";
 import { flushSync } from "../src/blas.ts";
 import type { Algorithm } from "../src/call.ts";
-import { Matrix, solveSync } from "../src/index.ts";
+import { invSync, Matrix, solveSync } from "../src/index.ts";
 import { sized } from "./device.ts";
 import { fill, normal, randomSample, type Sample, sample } from "./matrices.ts";
 import * as t from "./metrics.ts";
@@ -30,8 +30,9 @@ function truth(A: Dense, x: Dense, b: Dense): number {
   return Math.max(...Array.from(r, (error, j) => error === 0 ? 0 : error / unit / (norm * xs[j]! + bs[j]!)));
 }
 
-function told(a: Sample, x: Sample, b: Sample, exact: boolean): number {
-  using A = Matrix.from(a), X = Matrix.from(x), B = Matrix.from(b), R = Matrix.zeros(b.shape[0], b.shape[1]);
+/** b undefined: the identity. */
+function told(a: Sample, x: Sample, b: Sample | undefined, exact: boolean): number {
+  using A = Matrix.from(a), X = Matrix.from(x), B = b && Matrix.from(b), R = Matrix.zeros(x.shape[0], x.shape[1]);
   return run(backwardError({ A, B, X, R, norm: t.normF(wide(a)) }, exact), A);
 }
 
@@ -66,6 +67,25 @@ describe("the backward error", () => {
       }
     }
     assert.ok(seen.proven > 20 && seen.measured > 20, JSON.stringify(seen));
+  });
+
+  it("is estimated for many columns, which finds a single one that is wrong", () => {
+    const columns = 70;
+    for (const n of [64, sized(300, 100)]) {
+      const a = randomSample(n, n, n), b = randomSample(n, columns, n + 1);
+      using X = solveSync(a, b).x;
+      const x = wide(X), noise = normal(n, 1, n + 2), size = 30 * n * u;
+      const all = truth(wide(a), x, wide(b)), near = told(a, sample("x", x), b, false);
+      assert.ok(near > all / 2 && near < 2 * all && near !== told(a, sample("x", x), b, true), `${near}, true ${all}`);
+      using inverse = invSync(a);
+      const y = wide(inverse), of = truth(wide(a), y, t.eye(n)), as = told(a, sample("", y), undefined, false);
+      assert.ok(as > of / 2 && as < 2 * of, `${as} of the inverse, true ${of}`);
+      for (const bad of [0, 33, columns - 1]) {
+        const spoiled = sample("x", t.map(x, (v, i, j) => j === bad ? v * (1 + size * noise.x[i]!) : v));
+        const error = truth(wide(a), wide(spoiled), wide(b)), found = told(a, spoiled, b, false);
+        assert.ok(error > BOUND && Math.abs(found - error) <= 1e-3 * error, `column ${bad}: ${found}, true ${error}`);
+      }
+    }
   });
 
   it("is NaN as soon as one column is", () => {
