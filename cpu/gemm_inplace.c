@@ -50,7 +50,8 @@ static void pack_panels(void *context, size_t chunk, uint32_t worker) {
 static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut *tiles, size_t panel, size_t t0,
                                   double *sum, const char *ahead, size_t stride) {
   const tsr_product *g = p->g;
-  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col), narrow = cols <= nr / 2 && !sum;
+  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col), narrow = cols <= nr / 2,
+         width = narrow ? nr / 2 : nr;
   bool in_place = panel < p->packed;
   float buffer[TSR_TILE_SIZE_MAX];
   tsr_tile t = {.k = tsr_min(p->blocks.size, g->k - t0),
@@ -61,8 +62,8 @@ static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut 
                               : p->b + (t0 / p->blocks.size * (p->panels - p->packed) + panel - p->packed) * p->panel,
                 .ldb = in_place ? g->b.ld : nr,
                 .c = sum ? buffer : (float *)g->c.p + first * g->c.row + col,
-                .ldc = sum ? nr : g->c.row,
-                .cut = sum ? 0 : (narrow ? nr / 2 : nr) - cols,
+                .ldc = sum ? width : g->c.row,
+                .cut = sum ? 0 : width - cols,
                 .alpha = sum ? 1 : g->alpha,
                 .beta = sum ? 0 : t0 == 0 ? g->beta : 1,
                 .ahead = ahead,
@@ -73,8 +74,8 @@ static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut 
     size_t rows = tsr_cut_size(tiles, q);
     tile[rows](&t);
     if (sum) {
-      p->kernels->fold(rows * nr, buffer, sum, t0 > 0);
-      if (t0 + t.k == g->k) tsr_merge(g, i, col, rows, cols, sum, nr);
+      p->kernels->fold(rows * width, buffer, sum, t0 > 0);
+      if (t0 + t.k == g->k) tsr_merge(g, i, col, rows, cols, sum, width);
       sum += p->panels * p->kernels->mr * nr;
     } else {
       t.c += rows * g->c.row;
