@@ -101,8 +101,8 @@ export function qrSync(a: MatrixLike, options: QrOptions = {}): Qr | TriangleOnl
 }
 
 /** With k, the leading singular triplets, each with its residual max(‖Av − σu‖, ‖Aᵀu − σv‖): thick-restart block
- * Krylov, or subspace iteration; 2 m n (k + 4) operations a pass, 6 to 16 passes for decaying values; not converging is
- * no error unless strict. Without k, all of A = U diag(s) Vᵀ by bidiagonal reduction and divide and conquer (LAPACK
+ * Krylov, or subspace iteration; 2 m n k operations a pass, 6 to 14 passes for decaying values; not converging is no
+ * error unless strict. Without k, all of A = U diag(s) Vᵀ by bidiagonal reduction and divide and conquer (LAPACK
  * gesdd); about 4 m n² + 17 n³ operations. */
 export function svd(a: MatrixLike, options: TopOptions): Promise<TopSvd>;
 export function svd(a: MatrixLike, options?: FullSvdOptions): Promise<Svd>;

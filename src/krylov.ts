@@ -1,68 +1,73 @@
-// Thick-restart randomised block Krylov iteration on AᵀA (Musco & Musco 2015; Wu & Simon 2000).
+// Thick-restart randomised block Krylov iteration on AᵀA (Musco & Musco 2015; Wu & Simon 2000). It begins with a block
+// of at least k columns, so that no value of a cluster is missed, and goes on with as many of the directions that the
+// errors lie along as the engine takes well: narrow steps reach a tolerance with fewer columns in all.
 import { atav, empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, progress } from "./call.ts";
 import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
 import { type Finish, type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
-import { type Eigen, symmetricEigen } from "./small.ts";
+import { dot, type Eigen, symmetricEigen } from "./small.ts";
+import { house, reflect } from "./small64.ts";
 
 /** A round is looked at where its error may be within this factor of the tolerance. */
 const MARGIN = 10;
 
-/** Grows the Krylov space of AᵀA by blocks until the k leading residuals are small; restarts keep the leading Ritz
- * vectors. */
+/** AᵀB = Q S + P R for the basis Q, B = A Q and the pending columns P behind it: R has a row for each of these, and a
+ * column for each of B. Near the end, where no room is left for all that AᵀB leads to, it is not known. */
+interface Coupling {
+  readonly rows: number;
+  readonly columns: number;
+  readonly r: Float64Array;
+  readonly known: boolean;
+}
+
+/** Grows the Krylov space of AᵀA until the k leading residuals are small; restarts keep the leading Ritz vectors. */
 export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T>): Algorithm<T> {
-  const { k, block, basis } = plan;
+  const { k, block, step, basis } = plan;
   const n = A.shape[1];
   const { Q, B } = space;
   const t = { chain: tuned("svd.chain", A) };
-  const keep = Math.min(k + Math.ceil(block / 2), basis - block);
-  const wanted = Math.max(k, keep);
+  const keep = Math.min(k + Math.ceil(3 * block / 2), basis - step);
   using gram = empty64(basis, basis, A.device); // the lower triangle of BᵀB
-  let [from, to, passes] = [0, block, 0];
-  let [looked, before, far] = [0, Infinity, false];
+  let coupling: Coupling = { rows: block, columns: 0, r: new Float64Array(0), known: true };
+  let [looked, before, far, multiplied] = [0, Infinity, false, 0];
   yield* startBlock(Q.cols(0, block), plan);
   for (;;) {
-    const next = Math.min(to - from, n - to);
-    const [Q2, B2, W] = [Q.cols(from, to), B.cols(from, to), Q.cols(to, to + next)];
-    if (next === to - from) {
+    const from = coupling.columns, width = Math.min(from === 0 ? block : step, coupling.rows);
+    const to = from + width, end = from + coupling.rows, next = Math.min(width, n - end);
+    const [Q2, B2, W] = [Q.cols(from, to), B.cols(from, to), Q.cols(end, end + next)];
+    if (next === width) {
       atav(A, Q2, B2, W, t); //                                           B₂ = A Q₂, W = Aᵀ B₂
     } else {
       gemm(1, A, Q2, 0, B2, t);
       if (next > 0) gemm(1, A.T, B2.cols(0, next), 0, W, t);
     }
-    passes += next > 0 ? 2 : 1;
     gemm(1, B2.T, B.cols(0, to), 0, gram.sub(from, to, 0, to)); //        B₂ᵀ B
-    using R = Matrix.empty(to + next, next, A.device);
-    if (next > 0) {
-      yield* gramSchmidt(Q.cols(0, to + next), to, R); //                 W = Q S + Q₃ R
-    }
-    const last = next === 0 || passes + 2 > plan.maxPasses;
-    if (far && !last && to + next <= basis) {
+    using S = Matrix.empty(end + next, next, A.device);
+    if (next > 0) yield* gramSchmidt(Q.cols(0, end + next), end, S); //   W = Q S + Q₃ R
+    coupling = grown(coupling, width, S);
+    multiplied += width + next;
+    const passes = Math.ceil(multiplied / block), full = to + Math.min(step, coupling.rows) > basis;
+    const last = coupling.rows === 0 || multiplied + 2 * step > plan.maxPasses * block;
+    if (far && !last && !full) {
       far = false;
       yield progress("svd", passes, plan.maxPasses);
-      [from, to] = [to, to + next];
       continue;
     }
     const pause = numbers("svd", passes, plan.maxPasses);
-    const eigen = yield* symmetricEigen(gram.sub(0, to, 0, to), Math.min(to, wanted), pause);
+    const eigen = yield* symmetricEigen(gram.sub(0, to, 0, to), Math.min(to, full ? Math.max(k, keep) : k), pause);
     using _ = eigen.vectors;
-    const errors = pairErrors(eigen, from, to, R, k);
+    const errors = pairErrors(eigen, coupling, k);
     const result = { Q: Q.cols(0, to), B: B.cols(0, to), eigen, errors, passes };
     const error = worst(result, k);
     if (last || error <= plan.tol) {
       const done = yield* finish(result, last);
       if (done || last) return done!;
     }
-    far = isFar(error, before, passes - looked, plan.tol);
+    if (step < block && errors && step < coupling.rows) coupling = chosen(coupling, Q, eigen, errors, step);
+    else far = isFar(error, before, passes - looked, plan.tol);
     [looked, before] = [passes, error];
-    if (to + next > basis) {
-      yield* restart(result, Q, B, keep, next, t);
-      const leading = gram.hostAs(Float64Array).fill(0, 0, keep * basis);
-      for (let i = 0; i < keep; i++) leading[i * basis + i] = eigen.values[i]!;
-      to = keep;
-    }
-    [from, to] = [to, to + next];
+    if (full) coupling = yield* restart(result, space, coupling, keep, gram, t);
   }
 }
 
@@ -73,36 +78,97 @@ function isFar(error: number, before: number, passes: number, tol: number): bool
   return error * (passes > 2 ? ratio : ratio * ratio) > MARGIN * tol;
 }
 
-/** Errors of the k leading Ritz pairs without another product: AᵀB y − λ Q y lies along the next block alone, with the
- * coordinates R y there, as far as the last block reaches; it is 0 where the basis fills the space. */
-function pairErrors({ vectors }: Eigen, from: number, to: number, R: Matrix, k: number): Float64Array | undefined {
-  const [width, next] = [to - from, R.shape[1]];
-  if (next === 0) return new Float64Array(k);
-  if (next < width || to < k) return undefined;
-  const r = R.readBlock(to, to + next, 0, width);
+/** R once the first `width` pending columns are in the basis and those that their products brought are pending, with
+ * their coefficients in the columns of S. */
+function grown({ rows, columns, r, known }: Coupling, width: number, S: Matrix): Coupling {
+  const [end, next] = S.shape, left = end - (columns + width), to = columns + width;
+  const s = S.readBlock(to, end, 0, next), wider = new Float64Array(left * to);
+  for (let i = 0; i < left; i++) {
+    if (width + i < rows) wider.set(r.subarray((width + i) * columns, (width + i + 1) * columns), i * to);
+    for (let j = 0; j < next; j++) wider[i * to + columns + j] = s[i * next + j]!;
+  }
+  return { rows: left, columns: to, r: wider, known: known && next === width };
+}
+
+/** Errors of the k leading Ritz pairs without another product: AᵀB y − λ Q y lies along the pending columns alone, with
+ * the coordinates R y there; it is 0 where none are left. */
+function pairErrors({ vectors }: Eigen, { rows, columns, r, known }: Coupling, k: number): Float64Array | undefined {
+  if (columns < k || (rows > 0 && !known)) return undefined;
   const [y, ld] = [vectors.hostAs(Float64Array), vectors.shape[1]];
-  const errors = new Float64Array(k * next);
-  for (let i = 0; i < k; i++) {
-    for (let row = 0; row < next; row++) {
-      let dot = 0;
-      for (let j = row; j < width; j++) dot += r[row * width + j]! * y[(from + j) * ld + i]!;
-      errors[i * next + row] = dot;
+  const errors = new Float64Array(k * rows);
+  for (let row = 0; row < rows; row++) {
+    for (let j = 0; j < columns; j++) {
+      const x = r[row * columns + j]!;
+      if (x !== 0) { for (let i = 0; i < k; i++) errors[i * rows + row]! += x * y[j * ld + i]!; }
     }
   }
   return errors;
 }
 
-/** Q = Q Y, B = B Y for the kept Ritz vectors Y; the next block moves behind them and is orthonormalised once more. */
-function* restart(ritz: Ritz, Q: Matrix, B: Matrix, keep: number, next: number, t: { chain: number }): Algorithm<void> {
-  const to = ritz.Q.shape[1];
+/** Turns the pending columns so that the first `count` of them hold most of the errors: a QR decomposition of these
+ * that takes the largest first (Businger & Golub 1965). */
+function chosen(
+  { rows, columns, r, known }: Coupling,
+  Q: Matrix,
+  { values }: Eigen,
+  errors: Float64Array,
+  count: number,
+): Coupling {
+  const turn = new Float64Array(rows * rows), left = errors.slice(), turned = new Float64Array(r.length);
+  for (let i = 0; i < rows; i++) turn[i * rows + i] = 1;
+  const lengths = values.subarray(0, errors.length / rows).map((x) => x > 0 ? 1 / x : 0); // squared, of residuals
+  for (let at = 0; at < count; at++) {
+    const tails = Array.from(lengths, (_, i) => left.subarray(i * rows + at, (i + 1) * rows));
+    const sizes = tails.map((x, i) => dot(x, x) * lengths[i]!), largest = Math.max(...sizes);
+    const v = tails[sizes.indexOf(largest)]!.slice(), { beta } = house(v);
+    for (const x of tails) reflect(v, beta, x);
+    for (let i = 0; i < rows; i++) reflect(v, beta, turn.subarray(i * rows + at, (i + 1) * rows));
+  }
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < rows; j++) {
+      const x = turn[j * rows + i]!;
+      for (let c = 0; c < columns; c++) turned[i * columns + c]! += x * r[j * columns + c]!;
+    }
+  }
+  const P = Q.cols(columns, columns + rows);
+  using U = Matrix.hosted(rows, rows, Q.device);
+  U.host().set(turn);
+  using X = Matrix.empty(Q.shape[0], rows, Q.device);
+  gemm(1, P, U, 0, X, { chain: tuned("svd.chain", Q) });
+  geadd(1, X, 0, P);
+  return { rows, columns, r: turned, known };
+}
+
+/** Q = Q Y, B = B Y for the kept Ritz vectors Y; the pending columns move behind them and are orthonormalised once
+ * more. */
+function* restart(
+  ritz: Ritz,
+  { Q, B }: Space,
+  { rows, columns, r, known }: Coupling,
+  keep: number,
+  gram: Matrix,
+  t: { chain: number },
+): Algorithm<Coupling> {
   using Y = ritzVectors(ritz.eigen, keep);
-  using X = Matrix.empty(Q.shape[0], keep + next, Q.device);
+  using X = Matrix.empty(Q.shape[0], keep + rows, Q.device);
   gemm(1, ritz.Q, Y, 0, X.cols(0, keep), t);
-  geadd(1, Q.cols(to, to + next), 0, X.cols(keep, keep + next));
-  geadd(1, X, 0, Q.cols(0, keep + next));
+  geadd(1, Q.cols(columns, columns + rows), 0, X.cols(keep, keep + rows));
+  geadd(1, X, 0, Q.cols(0, keep + rows));
   using Z = Matrix.empty(B.shape[0], keep, Q.device);
   gemm(1, ritz.B, Y, 0, Z, t);
   geadd(1, Z, 0, B.cols(0, keep));
-  using R = Matrix.empty(keep + next, next, Q.device);
-  yield* gramSchmidt(Q.cols(0, keep + next), keep, R);
+  using R = Matrix.empty(keep + rows, rows, Q.device);
+  yield* gramSchmidt(Q.cols(0, keep + rows), keep, R);
+  const [g, basis] = [gram.hostAs(Float64Array), gram.shape[1]];
+  g.fill(0, 0, keep * basis);
+  for (let i = 0; i < keep; i++) g[i * basis + i] = ritz.eigen.values[i]!;
+  const [y, ld] = [ritz.eigen.vectors.hostAs(Float64Array), ritz.eigen.vectors.shape[1]];
+  const kept = new Float64Array(rows * keep);
+  for (let row = 0; row < rows; row++) {
+    for (let j = 0; j < columns; j++) {
+      const x = r[row * columns + j]!;
+      for (let i = 0; i < keep; i++) kept[row * keep + i]! += x * y[j * ld + i]!;
+    }
+  }
+  return { rows, columns: keep, r: kept, known };
 }

@@ -25,6 +25,8 @@ export interface Plan {
   tol: number;
   maxPasses: number;
   block: number;
+  /** Columns of the blocks after the first. */
+  step: number;
   basis: number;
   seed: number;
   start: Matrix | undefined;
@@ -40,7 +42,7 @@ export interface Space {
 export const singular = (lambda: number): number => Math.sqrt(Math.max(0, lambda));
 
 /** Rounding alone leaves residuals of this many u σ₁. */
-const FLOOR = 8;
+export const FLOOR = 8;
 /** A value below this many u σ₁ has no direction of its own, so its residual says nothing. */
 const NEGLIGIBLE = 64;
 

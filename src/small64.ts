@@ -57,7 +57,7 @@ function reflectColumns({ m, n, packed, beta }: Factored64, j: number): void {
 }
 
 /** Turns x into v of the reflector I - beta v vᵀ that takes x to alpha times the first unit vector. */
-function house(x: Float64Array): { alpha: number; beta: number } {
+export function house(x: Float64Array): { alpha: number; beta: number } {
   const norm = Math.sqrt(dot(x, x));
   if (norm === 0) return { alpha: 0, beta: 0 };
   const alpha = x[0]! > 0 ? -norm : norm;
@@ -66,7 +66,7 @@ function house(x: Float64Array): { alpha: number; beta: number } {
 }
 
 /** y -= beta v (vᵀ y). */
-function reflect(v: Float64Array, beta: number, y: Float64Array): void {
+export function reflect(v: Float64Array, beta: number, y: Float64Array): void {
   const t = beta * dot(v, y);
   for (let i = 0; i < v.length; i++) y[i]! -= t * v[i]!;
 }

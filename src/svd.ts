@@ -1,13 +1,13 @@
 // The k leading singular triplets, from the Ritz subspace that krylov.ts or subspace.ts found.
 import { geadd, gemm, scale, tuned } from "./blas.ts";
-import type { Algorithm, Call, RunOptions } from "./call.ts";
+import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
 import type { Svd } from "./fullsvd.ts";
 import { krylov } from "./krylov.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
-import { type ProofOptions, proveSvd, tripletResiduals, u } from "./proof.ts";
-import type { Finish, Plan } from "./ritz.ts";
+import { type ProofOptions, proveSvd, squaredColumns, u } from "./proof.ts";
+import { type Finish, FLOOR, type Plan } from "./ritz.ts";
 import { fixSigns } from "./signs.ts";
 import { exponentOf } from "./small64.ts";
 import { subspace } from "./subspace.ts";
@@ -23,9 +23,9 @@ export interface TopOptions extends RunOptions, ProofOptions {
   /** Stop when every residual is at most tol times the largest singular value. Default 1e-5; below 2e-6 counts as 2e-6.
    */
   tol?: number;
-  /** Most products with A or its transpose. Default 200. */
+  /** Most passes (below). Default 200. */
   maxPasses?: number;
-  /** Columns of a block beyond k. */
+  /** Columns of the first block beyond k. */
   oversample?: number;
   /** Seed of the random start, 0 to 2^53 - 1. Default 0. */
   seed?: number;
@@ -38,7 +38,8 @@ export interface TopOptions extends RunOptions, ProofOptions {
 export interface TopSvd extends Svd {
   /** max(‖Av − σu‖, ‖Aᵀu − σv‖) of each triplet. */
   residuals: Float32Array;
-  /** Products with A or its transpose that were made. */
+  /** Products of A or its transpose with a block that were made; one with fewer columns than the first block had counts
+   * as that part of one. */
   passes: number;
 }
 
@@ -69,7 +70,7 @@ function* leading(A: Matrix, max: number, plan: Plan, method: "krylov" | "subspa
  * measured where estimates do not hold, miss the tolerance and another round may still help. */
 function finishing(N: Matrix, plan: Plan): Finish<TopSvd> {
   const [m, n] = N.shape;
-  let [measured, before] = [0, Infinity];
+  let [reads, before] = [0, Infinity];
   return function* (ritz, last) {
     const { L, s, V, residuals: estimated } = yield* extract(ritz, plan.k);
     const [U, right] = m < n ? [V, L] : [L, V];
@@ -78,18 +79,41 @@ function finishing(N: Matrix, plan: Plan): Finish<TopSvd> {
     geadd(1, right.T, 0, vt);
     right[Symbol.dispose]();
     const values = Float32Array.from(s);
-    const residuals = Float32Array.from(estimated ?? (yield* tripletResiduals(N, U, values, vt, "residuals")));
-    measured += estimated ? 0 : 2;
+    const residuals = Float32Array.from(estimated ?? (yield* measured(N, U, values, vt.T)));
+    reads += estimated ? 0 : 2;
     const worst = residuals.reduce((a, b) => Math.max(a, b), 0);
     const converged = worst <= plan.tol * values[0]!;
     if (converged || last || worst > before / 2) {
-      return { u: U, s: values, vt, converged, residuals, passes: ritz.passes + measured };
+      return { u: U, s: values, vt, converged, residuals, passes: ritz.passes + reads };
     }
     before = worst;
     for (const M of [U, vt]) M[Symbol.dispose]();
     return undefined;
   };
 }
+
+/** max(‖Av − σu‖, ‖Aᵀu − σv‖) of each triplet from products in float32, and what their rounding adds. */
+function* measured(A: Matrix, U: Matrix, s: Float32Array, V: Matrix): Algorithm<Float64Array> {
+  const left = yield* missed(A, V, U, s), right = yield* missed(A.T, U, V, s);
+  const floor = FLOOR * u * (s[0] ?? 0);
+  return Float64Array.from(s, (_, i) => Math.sqrt(Math.max(left[i]!, right[i]!) + floor * floor));
+}
+
+/** Squared lengths of the columns of X diag(s) − A Y. */
+function* missed(A: Matrix, Y: Matrix, X: Matrix, s: Float32Array): Algorithm<Float64Array> {
+  using E = Matrix.empty(X.shape[0], s.length, A.device);
+  using S = Matrix.from(s, [1, s.length], { device: A.device });
+  geadd(1, X, 0, E);
+  scale("multiply", E, S);
+  gemm(-1, A, Y, 1, E, { chain: tuned("svd.chain", A) });
+  yield settled();
+  return squaredColumns(E);
+}
+
+/** Blocks are a multiple of so many columns, since products with them cost as much as with the next multiple; beyond
+ * so many, they have k. */
+const EVEN = 8;
+const WIDE = 64;
 
 /** Smallest meaningful tolerance: rounding alone leaves residuals of this size. */
 const MIN_TOL = 32 * u;
@@ -108,21 +132,24 @@ function planFor(A: Matrix, o: TopOptions, method: "krylov" | "subspace"): Plan 
   if (!Number.isSafeInteger(seed) || seed < 0) {
     throw new ArgumentError(`svd: seed is ${seed}; it must be a whole number from 0 to 2^53 - 1`);
   }
-  const extra = o.oversample ?? (method === "subspace" ? 10 : tuned("svd.oversample", A));
-  if (!Number.isInteger(extra) || extra < 0) {
-    throw new ArgumentError(`svd: oversample is ${extra}; it must be a whole number from 0`);
+  const { oversample } = o;
+  if (!(oversample === undefined || (Number.isInteger(oversample) && oversample >= 0))) {
+    throw new ArgumentError(`svd: oversample is ${oversample}; it must be a whole number from 0`);
   }
   const plan = { k, tol, maxPasses, seed, start: undefined };
   if (method === "subspace") {
-    const block = Math.min(n, k + extra);
-    return { ...plan, block, basis: block };
+    const block = Math.min(n, k + (oversample ?? 10));
+    return { ...plan, block, step: block, basis: block };
   }
-  // A block narrower than a cluster of values can miss some of it, so it has at least k columns unless the answer may
-  // be rough, and there are passes enough for several blocks.
-  const narrow = tol >= 1e-3 && maxPasses >= 2 * Math.ceil(k / 64);
-  const block = Math.min(n, k <= 64 ? Math.max(k, Math.min(64, Math.max(k + extra, 8))) : narrow ? 64 : k);
-  const basis = Math.max(tuned("svd.basis", A) * block, 6 * k);
-  return { ...plan, block, basis: basis > n / 2 ? n : basis }; // a basis that large may as well fill the space
+  // A block narrower than a cluster of values can miss some of it, so the first one has at least k columns unless the
+  // answer may be rough, and there are passes enough for several blocks.
+  const narrow = tol >= 1e-3 && maxPasses >= 2 * Math.ceil(k / WIDE);
+  const wanted = oversample === undefined ? EVEN * Math.ceil((k + tuned("svd.oversample", A)) / EVEN) : k + oversample;
+  const block = Math.min(n, k <= WIDE ? Math.max(k, Math.min(WIDE, Math.max(wanted, EVEN))) : narrow ? WIDE : k);
+  const unit = tuned("svd.step", A);
+  const step = block > WIDE ? block : Math.min(block, unit * Math.ceil(block / 3 / unit));
+  const basis = tuned("svd.basis", A) * Math.max(block, k);
+  return { ...plan, block, step, basis: basis > n / 2 ? n : basis }; // a basis that large may as well fill the space
 }
 
 /** The guess as columns of the short side: right vectors, or for a wide matrix their images. */

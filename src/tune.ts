@@ -82,6 +82,7 @@ export type Key =
   | "lu.chain"
   | "inv.block"
   | "svd.oversample"
+  | "svd.step"
   | "svd.basis"
   | "svd.chain"
   | "reduce.block"
@@ -130,7 +131,8 @@ export const keys: Readonly<Record<Key, Domain>> = {
   "cholesky.chain": ["chain", "longest chain of additions in the updates"],
   "lu.chain": ["chain", "longest chain of additions in the updates"],
   "inv.block": [1, 4096, "columns of the inverse of L that are computed together"],
-  "svd.oversample": [0, 64, "columns of a block beyond k"],
+  "svd.oversample": [0, 64, "columns of the first block beyond k"],
+  "svd.step": [1, 64, "columns of a block after the first, and what wider ones are multiples of"],
   "svd.basis": [2, 64, "basis before a restart, in blocks"],
   "svd.chain": ["chain", "longest chain of additions in products with the basis"],
   "reduce.block": [1, 128, "columns of a panel"],
@@ -171,7 +173,11 @@ export const table: readonly Row[] = [
   { key: "cholesky.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "lu.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "inv.block", device: "*", value: 128, why: "little work above the diagonal" },
+  { key: "svd.oversample", device: "cpu", value: 0, why: "later blocks follow the errors instead" },
   { key: "svd.oversample", device: "*", value: 4, why: "one read of A serves any block of this width" },
+  { key: "svd.step", device: "cpu", value: 16, why: "about half the columns multiplied, at the same speed each" },
+  { key: "svd.step", device: "*", value: 64, why: "one read of A serves any block of this width" },
+  { key: "svd.basis", device: "cpu", value: 6, why: "narrow blocks fill it slowly" },
   { key: "svd.basis", device: "*", value: 8, why: "restarts stay rare" },
   { key: "svd.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },

@@ -1,5 +1,6 @@
-// How often svd with k values reads its matrix: no more than two passes beyond a reference implementation of block
-// Krylov iteration on the same eight spectra, at the same size, with residuals that are true.
+// How many columns svd with k values multiplies with its matrix, in blocks of k + 4 (a pass): no more than two passes
+// beyond a reference implementation of block Krylov iteration on the same eight spectra, at the same size, where every
+// block has that width, and fewer where blocks are narrow; with residuals that are true.
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { Matrix, svdSync } from "../src/index.ts";
@@ -25,29 +26,31 @@ function reflected(a: Dense, seed: number): Dense {
   return t.map(a, (value, i, j) => value - 2 * v[i]! * w[j]!);
 }
 
-/** Passes of the reference at this tolerance. */
-const table: readonly { name: string; passes: number; s?: (i: number) => number }[] = [
-  { name: "10^(-i/10)", passes: 6, s: (i) => 10 ** (-(i - 1) / 10) },
-  { name: "i^-2", passes: 8, s: (i) => i ** -2 },
-  { name: "1/i", passes: 12, s: (i) => 1 / i },
-  { name: "i^-1/2", passes: 16, s: (i) => 1 / Math.sqrt(i) },
-  { name: "25 values and noise", passes: 6, s: (i) => (i <= 25 ? 1 / Math.sqrt(i) : 1e-2) },
+/** Passes of the reference at this tolerance, and the most of an engine that takes narrow blocks. */
+const table: readonly { name: string; passes: number; narrow: number; s?: (i: number) => number }[] = [
+  { name: "10^(-i/10)", passes: 6, narrow: 6, s: (i) => 10 ** (-(i - 1) / 10) },
+  { name: "i^-2", passes: 8, narrow: 8, s: (i) => i ** -2 },
+  { name: "1/i", passes: 12, narrow: 10, s: (i) => 1 / i },
+  { name: "i^-1/2", passes: 16, narrow: 14, s: (i) => 1 / Math.sqrt(i) },
+  { name: "25 values and noise", passes: 6, narrow: 6, s: (i) => (i <= 25 ? 1 / Math.sqrt(i) : 1e-2) },
   {
     name: "a cluster straddling k",
     passes: 8,
+    narrow: 8,
     s: (i) => (i <= 15 ? 1 / Math.sqrt(i) : i <= 40 ? 0.2 : 0.1 / Math.sqrt(i)),
   },
-  { name: "a gap of 1 % at k", passes: 48, s: (i) => (i <= 20 ? 1 : 0.99 * Math.exp(-(i - 21) / 400)) },
-  { name: "random numbers", passes: 62 },
+  { name: "a gap of 1 % at k", passes: 48, narrow: 38, s: (i) => (i <= 20 ? 1 : 0.99 * Math.exp(-(i - 21) / 400)) },
+  { name: "random numbers", passes: 62, narrow: 44 },
 ];
 
-it("svd with k values takes at most two passes more than the reference, and its residuals are true", async () => {
+it("svd with k values multiplies few columns, and its residuals are true", async () => {
   const lines: string[] = [];
-  await every(table, ({ name }) => name, ({ name, passes: reference, s }) => {
+  await every(table, ({ name }) => name, ({ name, passes: reference, narrow, s }) => {
     const a: Sample = sample(name, s ? withValues(s) : normal(m, n, 11)), A = Matrix.from(a);
     const result = svdSync(A, { k, tol, method: "krylov" }), [U, Vt] = [numbers(result.u), numbers(result.vt)];
     lines.push(`${name.padEnd(24)} ${result.passes} (${reference})`);
-    assert.ok(result.passes <= reference + 2, `${result.passes} passes, the reference takes ${reference}`);
+    const most = A.device.kind === "cpu" ? narrow : reference + 2;
+    assert.ok(result.passes <= most, `${result.passes} passes, ${most} at most; the reference takes ${reference}`);
     assert.equal(result.converged, true);
     if (s) {
       const sigma = Float64Array.from({ length: k }, (_, i) => s(i + 1));
