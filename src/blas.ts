@@ -99,7 +99,7 @@ function sizeOf(A: Matrix, k: number, flops: number): Size {
 }
 
 /** The block size or other parameter that the table gives an algorithm for a matrix. */
-export function tuned(key: Key, A: Matrix): number {
+export function tuned(key: Key, A: Pick<Matrix, "shape" | "device">): number {
   const { value } = choose(key, A.device.kind, A.shape[0], A.shape[1], Math.min(...A.shape));
   if (typeof value !== "number") throw new ArgumentError(`${key} is a tile, not a number`);
   return value;

@@ -4,13 +4,14 @@ import { empty64, geadd, gemm, hosted64, scale, syrk } from "./blas.ts";
 import { type Algorithm, Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange } from "./check.ts";
 import { eighJob } from "./eigh.ts";
+import { centred, inReach, less, means, ones, row } from "./centred.ts";
 import { ArgumentError, OverflowError, ShapeError } from "./errors.ts";
 import { fullSvdJob } from "./fullsvd.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { squaredColumns, sum } from "./proof.ts";
 import { fixSigns } from "./signs.ts";
 import { type Eigen, symmetricEigen } from "./small.ts";
-import { topJob } from "./svd.ts";
+import { iterated, planFor, topJob } from "./svd.ts";
 
 export interface PcaOptions extends RunOptions {
   /** How many components, 0 to min(m, n). Default: all. */
@@ -81,42 +82,6 @@ function checkCount(o: PcaOptions, m: number, n: number, op: string): void {
   if (o.k !== undefined && o.k > Math.min(m, n)) {
     throw new ArgumentError(`${op}: k is ${o.k}; ${m} rows of ${n} numbers have ${Math.min(m, n)} components`);
   }
-}
-
-/** A row of numbers as a matrix. */
-function row(values: ArrayLike<number>, like: Matrix): Matrix {
-  const R = Matrix.hosted(1, values.length, like.device);
-  R.host().set(values);
-  return R;
-}
-
-function ones(m: number, like: Matrix): Matrix {
-  const E = Matrix.hosted(m, 1, like.device);
-  E.host().subarray(0, m).fill(1);
-  return E;
-}
-
-/** Means of the columns, in float64; waits for the queue. */
-function* means(X: Matrix): Algorithm<Float64Array> {
-  const [m, n] = X.shape;
-  using E = ones(m, X);
-  using S = empty64(1, n, X.device);
-  gemm(1, E.T, X, 0, S);
-  yield settled();
-  return S.hostAs(Float64Array).map((x) => x / m);
-}
-
-/** Rows of X less a row given in float64, in two float32 steps. */
-function less(X: Matrix, mean: Float64Array): Matrix {
-  const [m, n] = X.shape;
-  const Y = Matrix.empty(m, n, X.device);
-  geadd(1, X, 0, Y);
-  using E = ones(m, X);
-  for (const part of [mean, mean.map((x) => x - Math.fround(x))]) {
-    using R = row(part, X);
-    gemm(-1, E, R, 1, Y);
-  }
-  return Y;
 }
 
 /** Where blocks of rows begin and end whose copies take 16 MB at most, or a row; one without rows where there are none.
@@ -286,9 +251,12 @@ function lost(device: Matrix["device"], n: number, o: PcaOptions): Model {
 function* fromSvd(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
   const [m, n] = X.shape;
   const mean = o.center === false ? new Float64Array(n) : yield* means(X);
+  const most = Math.min(m, n), freedom = Math.max(1, m - 1);
+  const few = o.k !== undefined && o.k <= most / 4;
+  const fit = few && o.k! > 0 && !o.scale ? yield* fromProducts(X, mean, o) : undefined;
+  if (fit) return fit;
   using Y = less(X, mean);
   yield settled();
-  const freedom = Math.max(1, m - 1);
   let squares = squaredColumns(Y);
   let scales: Float64Array | undefined;
   if (o.scale) {
@@ -297,8 +265,6 @@ function* fromSvd(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
     scale("multiply", Y, inverses);
     squares = squares.map((x, j) => x / scales![j]! ** 2);
   }
-  const most = Math.min(m, n);
-  const few = o.k !== undefined && o.k <= most / 4;
   using own = new Call(call.op, [Y], call.options, false); // Y ends with it, not with the public call
   const { u: U, s, vt } = few ? yield* topJob(own, Y, { k: o.k!, tol: TOL }) : yield* fullSvdJob(own, Y, {});
   U[Symbol.dispose]();
@@ -309,6 +275,20 @@ function* fromSvd(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
   const components = Matrix.empty(k, n, X.device);
   geadd(1, all.rows(0, k), 0, components);
   return model(components, variances.slice(0, k), total, m, { mean, scales }, o);
+}
+
+/** The same without a copy of the rows, where that costs no accuracy and iteration is the way. */
+function* fromProducts(X: Matrix, mean: Float64Array, o: PcaOptions): Algorithm<Model | undefined> {
+  const [m, n] = X.shape, freedom = Math.max(1, m - 1);
+  const { plan, way } = planFor(X, { k: o.k!, tol: TOL });
+  const squares = squaredColumns(X);
+  if (way !== "krylov" || !inReach(squares, mean, X.shape)) return undefined;
+  using E = ones(m, X);
+  using M = row(mean, X);
+  const { u: U, s, vt } = yield* iterated(centred(X, E, M), m < n, plan);
+  U[Symbol.dispose]();
+  const total = squares.reduce((all, x, j) => all + Math.max(0, x - m * mean[j]! ** 2), 0) / freedom;
+  return model(vt, Float64Array.from(s, (x) => x * x / freedom), total, m, { mean, scales: undefined }, o);
 }
 
 /** Variances go with the square of the values: half the contract. */

@@ -209,7 +209,7 @@ export function format(
     head,
     ...rows.map(line),
     "",
-    "passes         products of A or its transpose with a whole block of columns, narrower ones as their part",
+    "passes         products with a block of columns, a narrower block as its part of one",
     "residual       svd: largest |Av - σu| or |A'u - σv| over σ1;  qr: |A - QR| over |A|;",
     `               cholesky: |G - LL'| over |G|, where G = A'A${jitter > 0 ? ` + ${jitter.toExponential(1)} I` : ""}`,
     "orthogonality  |Q'Q - I|: how far the columns of Q (U, V) are from perpendicular unit vectors",

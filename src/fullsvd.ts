@@ -18,7 +18,7 @@ export interface FullSvdOptions extends RunOptions, ProofOptions {
   mode?: "reduced" | "complete";
   /** bidiagonal (default): reduction and divide and conquer; jacobi: block Jacobi, slower; lapack: gesdd of a vendor's
    * library (engine blas). */
-  method?: "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
+  method?: "auto" | "krylov" | "subspace" | "gram" | "bidiagonal" | "jacobi" | "lapack";
 }
 
 export interface Svd extends Proven {

@@ -1,11 +1,11 @@
 // Thick-restart randomised block Krylov iteration on AᵀA (Musco & Musco 2015; Wu & Simon 2000). It begins with a block
 // of at least k columns, so that no value of a cluster is missed, and goes on with as many of the directions that the
 // errors lie along as the engine takes well: narrow steps reach a tolerance with fewer columns in all.
-import { atav, empty64, geadd, gemm, tuned } from "./blas.ts";
+import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, progress } from "./call.ts";
 import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
-import { type Finish, type Plan, type Ritz, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
+import { type Finish, type Operator, type Plan, type Ritz, ritzVectors, startBlock, worst } from "./ritz.ts";
 import { dot, type Eigen, symmetricEigen } from "./small.ts";
 import { house, reflect } from "./small64.ts";
 
@@ -22,11 +22,11 @@ interface Coupling {
 }
 
 /** Grows the Krylov space of AᵀA until the k leading residuals are small; restarts keep the leading Ritz vectors. */
-export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T>): Algorithm<T> {
+export function* krylov<T>(A: Operator, plan: Plan, finish: Finish<T>): Algorithm<T> {
   const { k, block, step, basis } = plan;
-  const n = A.shape[1];
-  const { Q, B } = space;
-  const t = { chain: tuned("svd.chain", A) };
+  const [m, n] = A.shape;
+  using Q = Matrix.empty(n, Math.min(n, basis + block), A.device);
+  using B = Matrix.empty(m, basis, A.device);
   const keep = Math.min(k + Math.ceil(3 * block / 2), basis - step);
   using gram = empty64(basis, basis, A.device); // the lower triangle of BᵀB
   let coupling: Coupling = { rows: block, columns: 0, r: new Float64Array(0), known: true };
@@ -37,10 +37,10 @@ export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T
     const to = from + width, end = from + coupling.rows, next = Math.min(width, n - end);
     const [Q2, B2, W] = [Q.cols(from, to), B.cols(from, to), Q.cols(end, end + next)];
     if (next === width) {
-      atav(A, Q2, B2, W, t); //                                           B₂ = A Q₂, W = Aᵀ B₂
+      A.both(Q2, B2, W); //                                               B₂ = A Q₂, W = Aᵀ B₂
     } else {
-      gemm(1, A, Q2, 0, B2, t);
-      if (next > 0) gemm(1, A.T, B2.cols(0, next), 0, W, t);
+      A.times(Q2, B2);
+      if (next > 0) A.transposed(B2.cols(0, next), W);
     }
     gemm(1, B2.T, B.cols(0, to), 0, gram.sub(from, to, 0, to)); //        B₂ᵀ B
     using S = Matrix.empty(end + next, next, A.device);
@@ -67,7 +67,7 @@ export function* krylov<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T
     if (step < block && errors && step < coupling.rows) coupling = chosen(coupling, Q, eigen, errors, step);
     else far = isFar(error, before, passes - looked, plan.tol);
     [looked, before] = [passes, error];
-    if (full) coupling = yield* restart(result, space, coupling, keep, gram, t);
+    if (full) coupling = yield* restart(result, { Q, B }, coupling, keep, gram);
   }
 }
 
@@ -143,12 +143,12 @@ function chosen(
  * more. */
 function* restart(
   ritz: Ritz,
-  { Q, B }: Space,
+  { Q, B }: { Q: Matrix; B: Matrix },
   { rows, columns, r, known }: Coupling,
   keep: number,
   gram: Matrix,
-  t: { chain: number },
 ): Algorithm<Coupling> {
+  const t = { chain: tuned("svd.chain", B) };
   using Y = ritzVectors(ritz.eigen, keep);
   using X = Matrix.empty(Q.shape[0], keep + rows, Q.device);
   gemm(1, ritz.Q, Y, 0, X.cols(0, keep), t);

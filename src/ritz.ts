@@ -32,10 +32,14 @@ export interface Plan {
   start: Matrix | undefined;
 }
 
-/** Where an iteration works: Q for the basis (n rows), B for A Q (m rows). */
-export interface Space {
-  Q: Matrix;
-  B: Matrix;
+/** A matrix as far as an iteration knows it, which needs at least as many rows as columns. */
+export interface Operator extends Pick<Matrix, "shape" | "device"> {
+  /** C = A X. */
+  readonly times: (X: Matrix, C: Matrix) => void;
+  /** C = Aᵀ X. */
+  readonly transposed: (X: Matrix, C: Matrix) => void;
+  /** Y = A X, Z = Aᵀ Y. */
+  readonly both: (X: Matrix, Y: Matrix, Z: Matrix) => void;
 }
 
 /** σ of an eigenvalue of BᵀB. */

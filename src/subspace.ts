@@ -1,23 +1,24 @@
 // Block subspace iteration V = orth(Aᵀ(A V)) with oversampling and Rayleigh-Ritz (Halko, Martinsson & Tropp 2011).
-import { atav, empty64, geadd, gemm, tuned } from "./blas.ts";
+import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, settled } from "./call.ts";
 import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
-import { type Finish, type Plan, ritzVectors, type Space, startBlock, worst } from "./ritz.ts";
+import { type Finish, type Operator, type Plan, ritzVectors, startBlock, worst } from "./ritz.ts";
 import { type Eigen, symmetricEigen } from "./small.ts";
 
 /** V = orth(Aᵀ(A V)) until the k leading Ritz residuals are small. */
-export function* subspace<T>(A: Matrix, plan: Plan, space: Space, finish: Finish<T>): Algorithm<T> {
+export function* subspace<T>(A: Operator, plan: Plan, finish: Finish<T>): Algorithm<T> {
   const l = plan.block;
-  const n = A.shape[1];
+  const [m, n] = A.shape;
   const t = { chain: tuned("svd.chain", A) };
-  const { Q: V, B } = space;
+  using V = Matrix.empty(n, l, A.device);
+  using B = Matrix.empty(m, l, A.device);
   using Z = Matrix.empty(n, l, A.device);
   using R = Matrix.empty(l, l, A.device);
   using G = empty64(l, l, A.device);
   yield* startBlock(V, plan);
   for (let passes = 2;; passes += 2) {
-    atav(A, V, B, Z, t); //             B = A V, Z = Aᵀ B
+    A.both(V, B, Z); //                 B = A V, Z = Aᵀ B
     gemm(1, B.T, B, 0, G); //           G = Bᵀ B = Y Λ Yᵀ
     const eigen = yield* symmetricEigen(G, plan.k, numbers("svd", passes, plan.maxPasses));
     using _ = eigen.vectors;

@@ -1,24 +1,26 @@
-// The k leading singular triplets, from the Ritz subspace that krylov.ts or subspace.ts found.
-import { geadd, gemm, scale, tuned } from "./blas.ts";
+// The k leading singular triplets, from the Ritz subspace that krylov.ts, subspace.ts or gram.ts found.
+import { atav, geadd, gemm, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
 import type { Svd } from "./fullsvd.ts";
+import { gram } from "./gram.ts";
 import { krylov } from "./krylov.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, proveSvd, squaredColumns, u } from "./proof.ts";
-import { type Finish, FLOOR, type Plan } from "./ritz.ts";
+import { type Finish, FLOOR, type Operator, type Plan } from "./ritz.ts";
 import { fixSigns } from "./signs.ts";
 import { exponentOf } from "./small64.ts";
 import { subspace } from "./subspace.ts";
 import { extract } from "./triplets.ts";
 
-export type SvdMethod = "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
+export type SvdMethod = "auto" | "krylov" | "subspace" | "gram" | "bidiagonal" | "jacobi" | "lapack";
 
 export interface TopOptions extends RunOptions, ProofOptions {
   /** How many triplets, 0 to min(m, n). */
   k: number;
-  /** krylov (default): fewest reads of A; subspace: plain block power iteration. */
+  /** krylov: fewest reads of A; subspace: plain block power iteration; gram: eigenvectors of AᵀA (or AAᵀ) in float64.
+   * Default: krylov, or gram where A has few columns (or rows). */
   method?: SvdMethod;
   /** Stop when every residual is at most tol times the largest singular value. Default 1e-5; below 2e-6 counts as 2e-6.
    */
@@ -46,8 +48,10 @@ export interface TopSvd extends Svd {
 /** Entries this far from 1 could overflow or vanish in the products: then a scaled copy is used. */
 const SAFE_EXPONENT = 40;
 
+type Way = "krylov" | "subspace" | "gram";
+
 /** The k leading triplets of a finite matrix. */
-function* leading(A: Matrix, max: number, plan: Plan, method: "krylov" | "subspace"): Algorithm<TopSvd> {
+function* leading(A: Matrix, max: number, plan: Plan, way: Way): Algorithm<TopSvd> {
   const exponent = exponentOf(max);
   const far = Math.abs(exponent) > SAFE_EXPONENT;
   using N = far ? Matrix.empty(A.shape[0], A.shape[1], A.device) : A.sub(0, A.shape[0], 0, A.shape[1]);
@@ -56,30 +60,44 @@ function* leading(A: Matrix, max: number, plan: Plan, method: "krylov" | "subspa
     geadd(1, A, 0, N);
     scale("normalize", N, s);
   }
-  const tall = A.shape[0] < A.shape[1] ? N.T : N;
-  const [m, n] = tall.shape;
-  using Q = Matrix.empty(n, Math.min(n, plan.basis + plan.block), A.device);
-  using B = Matrix.empty(m, plan.basis, A.device);
-  const space = method === "krylov" ? { Q, B } : { Q: Q.cols(0, plan.block), B: B.cols(0, plan.block) };
   const back = far ? 2 ** exponent : 1;
-  const result = yield* (method === "krylov" ? krylov : subspace)(tall, plan, space, finishing(N, plan));
+  const wide = A.shape[0] < A.shape[1], tall = wide ? N.T : N;
+  const finish = finishing(products(tall), wide, plan);
+  const result = yield* way === "gram" ? gram(tall, plan, finish) : ways[way](products(tall), plan, finish);
   return { ...result, s: result.s.map((x) => x * back), residuals: result.residuals.map((x) => x * back) };
+}
+
+const ways = { krylov, subspace };
+
+function products(A: Matrix): Operator {
+  const { shape, device } = A, t = { chain: tuned("svd.chain", A) };
+  return {
+    shape,
+    device,
+    times: (X, C) => gemm(1, A, X, 0, C, t),
+    transposed: (X, C) => gemm(1, A.T, X, 0, C, t),
+    both: (X, Y, Z) => atav(A, X, Y, Z, t),
+  };
+}
+
+/** The k leading triplets of a matrix that is known by its products, or where it is wide those of its transpose. */
+export function iterated(tall: Operator, wide: boolean, plan: Plan): Algorithm<TopSvd> {
+  return krylov(tall, plan, finishing(tall, wide, plan));
 }
 
 /** Turns a Ritz subspace into the result, or into nothing where its triplets, once rotated among close values and
  * measured where estimates do not hold, miss the tolerance and another round may still help. */
-function finishing(N: Matrix, plan: Plan): Finish<TopSvd> {
-  const [m, n] = N.shape;
+function finishing(A: Operator, wide: boolean, plan: Plan): Finish<TopSvd> {
   let [reads, before] = [0, Infinity];
   return function* (ritz, last) {
     const { L, s, V, residuals: estimated } = yield* extract(ritz, plan.k);
-    const [U, right] = m < n ? [V, L] : [L, V];
+    const [U, right] = wide ? [V, L] : [L, V];
     yield* fixSigns(U, [right]);
-    const vt = Matrix.empty(plan.k, n, N.device);
+    const values = Float32Array.from(s);
+    const residuals = Float32Array.from(estimated ?? (yield* measured(A, L, values, V)));
+    const vt = Matrix.empty(plan.k, right.shape[0], A.device);
     geadd(1, right.T, 0, vt);
     right[Symbol.dispose]();
-    const values = Float32Array.from(s);
-    const residuals = Float32Array.from(estimated ?? (yield* measured(N, U, values, vt.T)));
     reads += estimated ? 0 : 2;
     const worst = residuals.reduce((a, b) => Math.max(a, b), 0);
     const converged = worst <= plan.tol * values[0]!;
@@ -93,19 +111,18 @@ function finishing(N: Matrix, plan: Plan): Finish<TopSvd> {
 }
 
 /** max(‖Av − σu‖, ‖Aᵀu − σv‖) of each triplet from products in float32, and what their rounding adds. */
-function* measured(A: Matrix, U: Matrix, s: Float32Array, V: Matrix): Algorithm<Float64Array> {
-  const left = yield* missed(A, V, U, s), right = yield* missed(A.T, U, V, s);
+function* measured({ times, transposed }: Operator, U: Matrix, s: Float32Array, V: Matrix): Algorithm<Float64Array> {
+  const left = yield* missed(times, V, s, U), right = yield* missed(transposed, U, s, V);
   const floor = FLOOR * u * (s[0] ?? 0);
   return Float64Array.from(s, (_, i) => Math.sqrt(Math.max(left[i]!, right[i]!) + floor * floor));
 }
 
-/** Squared lengths of the columns of X diag(s) − A Y. */
-function* missed(A: Matrix, Y: Matrix, X: Matrix, s: Float32Array): Algorithm<Float64Array> {
-  using E = Matrix.empty(X.shape[0], s.length, A.device);
-  using S = Matrix.from(s, [1, s.length], { device: A.device });
-  geadd(1, X, 0, E);
-  scale("multiply", E, S);
-  gemm(-1, A, Y, 1, E, { chain: tuned("svd.chain", A) });
+/** Squared lengths of the columns of A Y − X diag(s). */
+function* missed(times: Operator["times"], Y: Matrix, s: Float32Array, X: Matrix): Algorithm<Float64Array> {
+  using E = Matrix.empty(X.shape[0], s.length, X.device);
+  using S = Matrix.diag(s, { device: X.device });
+  times(Y, E);
+  gemm(-1, X, S, 1, E);
   yield settled();
   return squaredColumns(E);
 }
@@ -114,13 +131,16 @@ function* missed(A: Matrix, Y: Matrix, X: Matrix, s: Float32Array): Algorithm<Fl
  * so many, they have k. */
 const EVEN = 8;
 const WIDE = 64;
+/** Where A has no more columns than so many blocks, finding them by iteration takes as long as decomposing AᵀA. */
+const FEW = 8;
 
 /** Smallest meaningful tolerance: rounding alone leaves residuals of this size. */
 const MIN_TOL = 32 * u;
 
-function planFor(A: Matrix, o: TopOptions, method: "krylov" | "subspace"): Plan {
+/** What the options ask for, and the way where they leave it open. */
+export function planFor(A: Pick<Matrix, "shape" | "device">, o: TopOptions): { plan: Plan; way: Way } {
   const n = Math.min(...A.shape);
-  const { k, seed = 0, maxPasses = 200 } = o;
+  const { k, seed = 0, maxPasses = 200, method = "auto" } = o;
   const tol = Math.max(o.tol ?? 1e-5, MIN_TOL);
   if (!Number.isInteger(k) || k < 0 || k > n) {
     throw new ArgumentError(`svd: k is ${k}; a ${A.shape.join("x")} matrix has triplets for k from 0 to ${n}`);
@@ -139,7 +159,7 @@ function planFor(A: Matrix, o: TopOptions, method: "krylov" | "subspace"): Plan 
   const plan = { k, tol, maxPasses, seed, start: undefined };
   if (method === "subspace") {
     const block = Math.min(n, k + (oversample ?? 10));
-    return { ...plan, block, step: block, basis: block };
+    return { plan: { ...plan, block, step: block, basis: block }, way: method };
   }
   // A block narrower than a cluster of values can miss some of it, so the first one has at least k columns unless the
   // answer may be rough, and there are passes enough for several blocks.
@@ -149,7 +169,9 @@ function planFor(A: Matrix, o: TopOptions, method: "krylov" | "subspace"): Plan 
   const unit = tuned("svd.step", A);
   const step = block > WIDE ? block : Math.min(block, unit * Math.ceil(block / 3 / unit));
   const basis = tuned("svd.basis", A) * Math.max(block, k);
-  return { ...plan, block, step, basis: basis > n / 2 ? n : basis }; // a basis that large may as well fill the space
+  const way = method === "gram" || method === "auto" && block <= WIDE && n <= FEW * block ? "gram" : "krylov";
+  // A basis larger than half of the space may as well fill it.
+  return { plan: { ...plan, block, step, basis: basis > n / 2 ? n : basis }, way };
 }
 
 /** The guess as columns of the short side: right vectors, or for a wide matrix their images. */
@@ -168,18 +190,19 @@ function guess(call: Call, A: Matrix, start: MatrixLike): Matrix {
 /** The public svd with k: options, checks, proof. */
 export function* topJob(call: Call, a: MatrixLike, o: TopOptions): Algorithm<TopSvd> {
   const { method = "auto" } = o;
-  if (!["auto", "krylov", "subspace"].includes(method)) {
-    throw new ArgumentError(`svd: method "${method}" is not offered here; with k, methods are auto, krylov, subspace`);
+  if (!["auto", "krylov", "subspace", "gram"].includes(method)) {
+    throw new ArgumentError(
+      `svd: method "${method}" is not offered here; with k, methods are auto, krylov, subspace, gram`,
+    );
   }
   const A = call.matrix(a);
-  const chosen = method === "subspace" ? "subspace" : "krylov";
-  const plan = planFor(A, o, chosen);
+  const { plan, way } = planFor(A, o);
   const { k } = plan;
   const { max, nonFinite } = yield* statistics(A);
   if (!accepted(A, nonFinite, "svd", "A", o.checkFinite)) return lost(A, k);
   if (k === 0) return { ...lost(A, 0), converged: true };
   if (o.start) plan.start = guess(call, A, o.start);
-  const result = yield* leading(A, max, plan, chosen);
+  const result = yield* leading(A, max, plan, way);
   if (!result.s.every(Number.isFinite)) {
     throw new OverflowError("svd: the largest singular value is beyond float32 (3.4e38); scale the matrix first");
   }

@@ -113,7 +113,7 @@ export declare function qr(
   options: Run & { mode: "r"; method?: QrMethod },
 ): Promise<{ r: Matrix } & Proven>;
 
-export type SvdMethod = "auto" | "krylov" | "subspace" | "bidiagonal" | "jacobi" | "lapack";
+export type SvdMethod = "auto" | "krylov" | "subspace" | "gram" | "bidiagonal" | "jacobi" | "lapack";
 export interface Svd extends Proven {
   u: Matrix;
   s: Float32Array;

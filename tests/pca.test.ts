@@ -96,6 +96,17 @@ describe("pca", () => {
     assert.equal(fit.explainedVariance.length, 3);
   });
 
+  it("finds them about a mean of any size, and of tall data", async () => {
+    const [m, n] = [sized(260, 200), sized(240, 180)];
+    const list = [0, 0.01, 0.05, 0.2, 1, 1e4].map((mean) => cloud(m, n, mean));
+    await every([...list, cloud(n, m, 0.03)], ({ name }) => name, (a, at) => {
+      const fit = pcaSync(a, { k: 4, method: "svd" });
+      const { y } = check(fit, a), scores = wide(numbers(fit.scores));
+      const truth = t.matmul64(y, t.transpose(wide(numbers(fit.components))));
+      assert.ok(t.normF(t.minus(scores, truth)) <= 64 * u * t.normF(y), `scores, ${at}`);
+    });
+  });
+
   it("keeps as many components as k or the variance asks for", () => {
     const a = cloud(200, 10, 2), { variances, total } = expected(a);
     for (const variance of [0.1, 0.5, 0.9, 1]) {

@@ -7,15 +7,14 @@ import { child } from "./helpers.ts";
 
 const MB = 2 ** 20;
 
-/** Rows and columns by operation. Tall matrices with few columns are not here for svd with k: its basis is then as wide
- * as they are. */
+/** Rows and columns by operation. */
 const sizes: Readonly<Record<string, readonly [m: number, n: number]>> = {
   "matmul": [2048, 2048],
   "qr": [2048, 2048],
   "cholesky": [5120, 5120],
   "lu": [5120, 5120],
   "svd k=20": [4096, 4096],
-  "pca k=20": [2048, 2048],
+  "pca k=20": [4096, 4096],
   "solve": [2048, 2048],
   "inv": [1024, 1024],
   "lstsq, rows 2n": [4096, 2048],
@@ -24,6 +23,7 @@ const sizes: Readonly<Record<string, readonly [m: number, n: number]>> = {
   "tall A V, 64 by 16": [400_000, 64],
   "tall AᵀB, 64 by 16": [400_000, 64],
   "tall qr, 64": [400_000, 64],
+  "tall svd k=8, 64": [1_000_000, 64],
   "tall pca k=8, 64": [400_000, 64],
   "tall lstsq, 64": [400_000, 64],
   "tall svd, 64": [400_000, 64],

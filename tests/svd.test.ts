@@ -23,7 +23,8 @@ import {
 import * as t from "./metrics.ts";
 import { hold, u, wide } from "./metrics.ts";
 
-const methods = ["krylov", "subspace"] as const;
+const iterations = ["krylov", "subspace"] as const;
+const methods = [...iterations, "gram"] as const;
 const name = (item: { readonly name: string }): string => item.name;
 const truths = new Map<string, Float64Array>();
 
@@ -56,6 +57,14 @@ describe("svd with k values", () => {
     });
   });
 
+  it("by gram converges on every spectrum to every tolerance, whatever k", async () => {
+    const cases = thinned(spectra(), 3).flatMap((spectrum) => [1, 12, 60].map((k) => ({ ...spectrum, k })));
+    await every(cases, (c) => `${c.name}, k ${c.k}`, async ({ make, k, sigma }, at) => {
+      const { converged } = await check(make(), { k, tol: 2e-6, method: "gram" }, sigma, at % 2 === 0);
+      assert.ok(converged, "not converged");
+    });
+  });
+
   it("by subspace converges on decaying spectra, and says so where it does not", async () => {
     await every(thinned(spectra(), 2), name, async ({ name: which, make, k, sigma }) => {
       const { converged } = await check(make(), { k, tol: 1e-4, method: "subspace" }, sigma);
@@ -64,7 +73,7 @@ describe("svd with k values", () => {
   });
 
   it("stops after maxPasses with honest residuals, or throws when strict", async () => {
-    for (const method of methods) {
+    for (const method of iterations) {
       const { make, k, sigma } = spectra()[3]!;
       const stopped = await check(make(), { k, method, maxPasses: 4, tol: 1e-6 }, sigma);
       assert.equal(stopped.converged, false);
@@ -166,7 +175,7 @@ describe("svd with k values", () => {
       a = make(),
       bits = (r: TopSvd): Float32Array =>
         Float32Array.from([...r.u.data, ...r.s, ...r.vt.data, ...r.residuals, r.passes]);
-    for (const method of methods) {
+    for (const method of iterations) {
       const one = bits(svdSync(a, { k, method, seed: 7, maxPasses: 20 }));
       sameBits(bits(await svd(a, { k, method, seed: 7, maxPasses: 20 })), one, `${method}, async`);
       sameBits(bits(svdSync(a, { k, method, seed: 7, maxPasses: 20 })), one, `${method}, again`);
