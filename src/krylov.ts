@@ -5,7 +5,17 @@ import { empty64, geadd, gemm, tuned } from "./blas.ts";
 import { type Algorithm, numbers, progress } from "./call.ts";
 import { gramSchmidt } from "./gramschmidt.ts";
 import { Matrix } from "./matrix.ts";
-import { type Finish, type Operator, type Plan, type Ritz, ritzVectors, startBlock, worst } from "./ritz.ts";
+import {
+  type Finish,
+  negligible,
+  type Operator,
+  type Plan,
+  type Ritz,
+  ritzVectors,
+  singular,
+  startBlock,
+  worst,
+} from "./ritz.ts";
 import { dot, type Eigen, symmetricEigen } from "./small.ts";
 import { house, reflect } from "./small64.ts";
 
@@ -90,23 +100,32 @@ function grown({ rows, columns, r, known }: Coupling, width: number, S: Matrix):
   return { rows: left, columns: to, r: wider, known: known && next === width };
 }
 
-/** Errors of the k leading Ritz pairs without another product: AᵀB y − λ Q y lies along the pending columns alone, with
- * the coordinates R y there; it is 0 where none are left. */
-function pairErrors({ vectors }: Eigen, { rows, columns, r, known }: Coupling, k: number): Float64Array | undefined {
-  if (columns < k || (rows > 0 && !known)) return undefined;
-  const [y, ld] = [vectors.hostAs(Float64Array), vectors.shape[1]];
-  const errors = new Float64Array(k * rows);
-  for (let row = 0; row < rows; row++) {
-    for (let j = 0; j < columns; j++) {
-      const x = r[row * columns + j]!;
-      if (x !== 0) { for (let i = 0; i < k; i++) errors[i * rows + row]! += x * y[j * ld + i]!; }
-    }
+/** R Y for the first so many eigenvectors, row by row. */
+function times({ rows, columns, r }: Coupling, { vectors }: Eigen, count: number): Float64Array {
+  const [y, ld] = [vectors.hostAs(Float64Array), vectors.shape[1]], product = new Float64Array(rows * count);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) addRow(product, i * count, r[i * columns + j]!, y, j * ld, count);
   }
-  return errors;
+  return product;
 }
 
-/** Turns the pending columns so that the first `count` of them hold most of the errors: a QR decomposition of these
- * that takes the largest first (Businger & Golub 1965). */
+/** n numbers of y from `to` on, plus factor times those of x from `from` on. */
+function addRow(y: Float64Array, to: number, factor: number, x: Float64Array, from: number, n: number): void {
+  if (factor !== 0) { for (let i = 0; i < n; i++) y[to + i]! += factor * x[from + i]!; }
+}
+
+/** Errors of the k leading Ritz pairs without another product: AᵀB y − λ Q y lies along the pending columns alone, with
+ * the coordinates R y there; it is 0 where none are left. */
+function pairErrors(eigen: Eigen, coupling: Coupling, k: number): Float64Array | undefined {
+  const { rows, columns, known } = coupling;
+  if (columns < k || (rows > 0 && !known)) return undefined;
+  const product = times(coupling, eigen, k);
+  return Float64Array.from(product, (_, at) => product[at % rows * k + Math.floor(at / rows)]!);
+}
+
+/** Turns the pending columns so that the first `count` of them, which the next step takes, hold most of the errors: a
+ * QR decomposition of these that takes the largest first (Businger & Golub 1965). Only the other rows of R are turned.
+ */
 function chosen(
   { rows, columns, r, known }: Coupling,
   Q: Matrix,
@@ -116,19 +135,17 @@ function chosen(
 ): Coupling {
   const turn = new Float64Array(rows * rows), left = errors.slice(), turned = new Float64Array(r.length);
   for (let i = 0; i < rows; i++) turn[i * rows + i] = 1;
-  const lengths = values.subarray(0, errors.length / rows).map((x) => x > 0 ? 1 / x : 0); // squared, of residuals
+  const first = singular(values[0]!); // weights: of squares, for residuals
+  const weights = values.subarray(0, errors.length / rows).map((x) => negligible(singular(x), first) ? 0 : 1 / x);
   for (let at = 0; at < count; at++) {
-    const tails = Array.from(lengths, (_, i) => left.subarray(i * rows + at, (i + 1) * rows));
-    const sizes = tails.map((x, i) => dot(x, x) * lengths[i]!), largest = Math.max(...sizes);
+    const tails = Array.from(weights, (_, i) => left.subarray(i * rows + at, (i + 1) * rows));
+    const sizes = tails.map((x, i) => dot(x, x) * weights[i]!), largest = Math.max(...sizes);
     const v = tails[sizes.indexOf(largest)]!.slice(), { beta } = house(v);
     for (const x of tails) reflect(v, beta, x);
     for (let i = 0; i < rows; i++) reflect(v, beta, turn.subarray(i * rows + at, (i + 1) * rows));
   }
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < rows; j++) {
-      const x = turn[j * rows + i]!;
-      for (let c = 0; c < columns; c++) turned[i * columns + c]! += x * r[j * columns + c]!;
-    }
+  for (let i = count; i < rows; i++) {
+    for (let j = 0; j < rows; j++) addRow(turned, i * columns, turn[j * rows + i]!, r, j * columns, columns);
   }
   const P = Q.cols(columns, columns + rows);
   using U = Matrix.hosted(rows, rows, Q.device);
@@ -144,10 +161,11 @@ function chosen(
 function* restart(
   ritz: Ritz,
   { Q, B }: { Q: Matrix; B: Matrix },
-  { rows, columns, r, known }: Coupling,
+  coupling: Coupling,
   keep: number,
   gram: Matrix,
 ): Algorithm<Coupling> {
+  const { rows, columns, known } = coupling;
   const t = { chain: tuned("svd.chain", B) };
   using Y = ritzVectors(ritz.eigen, keep);
   using X = Matrix.empty(Q.shape[0], keep + rows, Q.device);
@@ -162,13 +180,5 @@ function* restart(
   const [g, basis] = [gram.hostAs(Float64Array), gram.shape[1]];
   g.fill(0, 0, keep * basis);
   for (let i = 0; i < keep; i++) g[i * basis + i] = ritz.eigen.values[i]!;
-  const [y, ld] = [ritz.eigen.vectors.hostAs(Float64Array), ritz.eigen.vectors.shape[1]];
-  const kept = new Float64Array(rows * keep);
-  for (let row = 0; row < rows; row++) {
-    for (let j = 0; j < columns; j++) {
-      const x = r[row * columns + j]!;
-      for (let i = 0; i < keep; i++) kept[row * keep + i]! += x * y[j * ld + i]!;
-    }
-  }
-  return { rows, columns: keep, r: kept, known };
+  return { rows, columns: keep, r: times(coupling, ritz.eigen, keep), known };
 }

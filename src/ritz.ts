@@ -50,13 +50,16 @@ export const FLOOR = 8;
 /** A value below this many u σ₁ has no direction of its own, so its residual says nothing. */
 const NEGLIGIBLE = 64;
 
+/** Whether a singular value is so far below the first. */
+export const negligible = (s: number, first: number): boolean => s <= NEGLIGIBLE * u * first;
+
 /** ‖Aᵀu − σv‖ of each triplet from the rows of errors, and what rounding adds. */
 export function residualsOf(errors: Float64Array, values: ArrayLike<number>): Float64Array {
   const k = values.length;
   const length = errors.length / k;
   return Float64Array.from(values, (s, i) => {
     const squares = errors.subarray(i * length, i * length + length).reduce((sum, x) => sum + x * x, 0);
-    const [error, floor] = [s > NEGLIGIBLE * u * values[0]! ? squares / s / s : 0, FLOOR * u * values[0]!];
+    const [error, floor] = [negligible(s, values[0]!) ? 0 : squares / s / s, FLOOR * u * values[0]!];
     return Math.sqrt(error + floor * floor);
   });
 }

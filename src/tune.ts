@@ -177,7 +177,7 @@ export const table: readonly Row[] = [
   { key: "svd.oversample", device: "*", value: 4, why: "one read of A serves any block of this width" },
   { key: "svd.step", device: "cpu", value: 16, why: "about half the columns multiplied, at the same speed each" },
   { key: "svd.step", device: "*", value: 64, why: "one read of A serves any block of this width" },
-  { key: "svd.basis", device: "cpu", value: 6, why: "narrow blocks fill it slowly" },
+  { key: "svd.basis", device: "cpu", value: 5, why: "narrow blocks fill it slowly, small eigenproblems are fast" },
   { key: "svd.basis", device: "*", value: 8, why: "restarts stay rare" },
   { key: "svd.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },
