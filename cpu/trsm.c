@@ -1,12 +1,17 @@
 /* trsm.c: triangular systems by recursion: half the unknowns, a product, the other half. The leaves solve one panel
  * of right-hand sides at a time, by tiles of the product, or a single one by inner products of rows or sums of columns;
  * all by true substitution, never by an inverse. */
+#include <string.h>
 #include "fast.h"
 #include "pool.h"
 #include "solve.h"
 
 enum {
-  LEAF = 64, LEAF_MAX = 128, CHUNK_PANELS = 4, PANEL_MAX = 32,
+  PANEL = 4096, LONGEST = TSR_CHAIN_DEFAULT, /* most numbers of a panel, half a first-level cache, and its unknowns; */
+  MANY = 128, /* where right-hand sides are fewer, leaves are short, so that the work between them is shared: */
+  LEAF = 64,  /* these unknowns, or twice as many where that is all */
+  CHUNK_PANELS = 4,
+  SINGLE_LEAF = 128,
   SINGLE = 2, /* most right-hand sides that are solved one by one: a panel costs as much as four of them */
   STEP = 8    /* unknowns that are subtracted from the later ones together */
 };
@@ -57,31 +62,41 @@ static void solve_panel(const leaf *l, float *panel) {
   }
 }
 
+/* Back from the panels to rows of B along memory, in its order. */
+static void put_rows(const leaf *l, const tsr_pack *pack, const float *panels, float *b) {
+  for (size_t i = 0; i < pack->k; i++) {
+    const float *from = panels + i * pack->w;
+    float *to = b + i * l->s->row;
+    for (size_t left = pack->width, some; left > 0; left -= some, from += pack->panel, to += some) {
+      some = tsr_min(left, pack->w);
+      memcpy(to, from, some * sizeof *to);
+    }
+  }
+}
+
 static void solve_chunk(void *context, size_t chunk, uint32_t worker) {
   const leaf *l = context;
   const tsr_system *s = l->s;
-  size_t nr = l->kernels->nr, first = chunk * CHUNK_PANELS * nr, end = tsr_min(s->count, first + CHUNK_PANELS * nr);
-  float panel[LEAF_MAX * PANEL_MAX + TSR_PACK_SLACK];
+  size_t nr = l->kernels->nr, first = chunk * CHUNK_PANELS * nr;
+  float panels[CHUNK_PANELS * (PANEL + TSR_PACK_SLACK)], *b = s->b + first * s->col;
+  bool along = s->col == 1;
   (void)worker;
-  for (size_t c = first; c < end && !tsr_stopped(l->run); c += nr) {
-    size_t width = tsr_min(nr, end - c);
-    float *b = s->b + c * s->col;
-    bool along = s->col == 1;
-    tsr_pack pack = {
-        .w = nr, .width = width, .k = s->n, .from = b, .ld = along ? s->row : s->col, .transpose = !along};
-    l->kernels->pack(&pack, panel);
-    if (s->alpha != 1) {
-      for (size_t i = 0; i < s->n * nr; i++) panel[i] = (float)(s->alpha * (double)panel[i]);
-    }
+  if (tsr_stopped(l->run)) return;
+  tsr_pack pack = {.w = nr,
+                   .panel = s->n * nr + TSR_PACK_SLACK,
+                   .width = tsr_min(s->count - first, CHUNK_PANELS * nr),
+                   .k = s->n,
+                   .from = b,
+                   .ld = along ? s->row : s->col,
+                   .transpose = !along};
+  l->kernels->pack(&pack, panels);
+  for (size_t c = 0; c < pack.width; c += nr) {
+    float *panel = panels + c / nr * pack.panel;
+    for (size_t i = 0; i < s->n * nr && s->alpha != 1; i++) panel[i] = (float)(s->alpha * (double)panel[i]);
     solve_panel(l, panel);
-    if (along) {
-      for (size_t i = 0; i < s->n; i++) {
-        for (size_t j = 0; j < width; j++) b[i * s->row + j] = panel[i * nr + j];
-      }
-    } else {
-      l->kernels->unpack(width, s->n, panel, b, s->col);
-    }
+    if (!along) l->kernels->unpack(tsr_min(nr, pack.width - c), s->n, panel, b + c * s->col, s->col);
   }
+  if (along) put_rows(l, &pack, panels, b);
 }
 
 /* ---- a single right-hand side ---- */
@@ -113,7 +128,7 @@ static void by_rows(const leaf *l, float *x) {
 /* Columns of T do. */
 static void by_columns(const leaf *l, float *x) {
   const tsr_system *s = l->s;
-  float sum[LEAF_MAX];
+  float sum[SINGLE_LEAF];
   for (size_t done = 0, rows; done < s->n; done += rows) {
     rows = tsr_min(STEP, s->n - done);
     size_t i = s->lower ? done : s->n - done - rows, left = s->n - done - rows, then = s->lower ? i + rows : 0;
@@ -126,7 +141,7 @@ static void by_columns(const leaf *l, float *x) {
 
 static void solve_single(const leaf *l) {
   const tsr_system *s = l->s;
-  float x[LEAF_MAX];
+  float x[SINGLE_LEAF];
   for (size_t i = 0; i < s->n; i++) x[i] = (float)(s->alpha * (double)s->b[i * s->row]);
   if (s->t.trans) by_columns(l, x);
   else by_rows(l, x);
@@ -185,13 +200,14 @@ static int32_t solve(tsr_run *run, const tsr_system *s, size_t largest) {
 }
 
 int32_t tsr_solve(tsr_run *run, const tsr_system *s) {
-  if (s->count > SINGLE) return solve(run, s, s->n <= LEAF_MAX ? LEAF_MAX : LEAF);
+  size_t few = s->n <= 2 * LEAF ? 2 * LEAF : LEAF, many = tsr_min(PANEL / tsr_kernels_of(run->isa)->nr, LONGEST);
+  if (s->count > SINGLE) return solve(run, s, s->count < MANY ? few : many);
   int32_t status = TSR_OK;
   for (size_t c = 0; c < s->count && status == TSR_OK; c++) {
     tsr_system single = *s;
     single.b = s->b + c * s->col;
     single.count = 1;
-    status = solve(run, &single, LEAF_MAX);
+    status = solve(run, &single, SINGLE_LEAF);
   }
   return status;
 }

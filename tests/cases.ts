@@ -172,6 +172,8 @@ export const triangularSolves: readonly Case[] = [
   make("trsm", 257, 5, 257),
   ...[1, 2, 3].flatMap((n) => [31, 130, 300].map((m) => make("trsm", m, n, m, { placed: "inside" }))),
   make("trsm", 96, 300, 96),
+  make("trsm", 200, 131, 200, { placed: "inside" }),
+  make("trsm", 333, 130, 333, { placed: "inside" }),
   make("trsm", 0, 4, 0),
   make("trsm", 4, 0, 4),
 ];
