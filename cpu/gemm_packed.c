@@ -56,26 +56,37 @@ static tsr_cut tiles_of(const packed *p, size_t block) {
 /* Copies what a tile of C has of the triangle. */
 static void copy_triangle(uint32_t uplo, size_t row, size_t rows, size_t col, size_t cols, const float *from,
                           size_t ld_from, float *to, size_t ld_to) {
-  for (size_t i = 0; i < rows; i++) {
-    for (size_t j = 0; j < cols; j++) {
-      bool inside = uplo == TSR_LOWER ? col + j <= row + i : row + i <= col + j;
-      if (inside) to[i * ld_to + j] = from[i * ld_from + j];
-    }
+  for (size_t i = 0; i < rows; i++, row++, from += ld_from, to += ld_to) {
+    size_t first = uplo == TSR_UPPER && row > col ? tsr_min(cols, row - col) : 0,
+           end = uplo == TSR_UPPER ? cols : row < col ? 0 : tsr_min(cols, row - col + 1);
+    for (size_t j = first; j < end; j++) to[j] = from[j];
   }
 }
 
 /* A tile over the diagonal works on a copy: the same steps as in C itself, because where tiles begin depends on the
- * number of threads. */
-static void multiply_over_diagonal(const packed *p, tsr_tile_kernel tile, const tsr_tile *t, size_t row, size_t rows,
-                                   size_t col, size_t cols) {
-  float copy[TSR_TILE_SIZE_MAX] = {0};
-  size_t nr = p->kernels->nr;
+ * number of threads. Where the triangle has nothing of its left or right half, only the other one is computed. */
+static void multiply_over_diagonal(const packed *p, const tsr_tile *t, size_t row, size_t rows, size_t col,
+                                   size_t cols) {
+  float copy[TSR_TILE_SIZE_MAX];
+  size_t nr = p->kernels->nr, half = nr / 2;
+  uint32_t uplo = p->g->uplo;
   tsr_tile on_copy = *t;
+  float *c = t->c;
+  if (cols > half && uplo == TSR_UPPER && row >= col + half) {
+    on_copy.b += half;
+    c += half;
+    col += half;
+    cols -= half;
+  } else if (cols > half && uplo == TSR_LOWER && row + rows <= col + half) {
+    on_copy.cut = 0;
+    cols = half;
+  }
   on_copy.c = copy;
   on_copy.ldc = nr;
-  if (t->beta != 0) copy_triangle(p->g->uplo, row, rows, col, cols, t->c, t->ldc, copy, nr);
-  tile(&on_copy);
-  copy_triangle(p->g->uplo, row, rows, col, cols, copy, nr, t->c, t->ldc);
+  for (size_t i = 0; i < rows * nr && t->beta != 0; i++) copy[i] = 0;
+  if (t->beta != 0) copy_triangle(uplo, row, rows, col, cols, c, t->ldc, copy, nr);
+  p->kernels->tile[0][cols <= half][rows](&on_copy);
+  copy_triangle(uplo, row, rows, col, cols, copy, nr, c, t->ldc);
 }
 
 /* The tiles of a block of A in one panel of B, one block of K. While they are computed the next panel of B is
@@ -115,7 +126,7 @@ static void multiply_panel(const packed *p, const float *a, const float *b, size
     }
     t.c = (float *)g->c.p + row * g->c.row + col;
     if (tsr_inside(g->uplo, row, col, rows, cols)) tile(&t);
-    else multiply_over_diagonal(p, tile, &t, row, rows, col, cols);
+    else multiply_over_diagonal(p, &t, row, rows, col, cols);
   }
 }
 

@@ -11,9 +11,10 @@ typedef struct {
   uint32_t chain;
 } factor;
 
-/* Unblocked, in float64, by rows of the transposed triangle. Returns the order of the first bad pivot, 0 for none. */
+/* Unblocked, in float64, by rows of the transposed triangle, in pairs of numbers: what lies left of the diagonal is
+ * never read. Returns the order of the first bad pivot, 0 for none. */
 static size_t leaf(const factor *f, float *a, size_t n) {
-  double u[LEAF][LEAF];
+  double u[LEAF][LEAF] = {{0}};
   size_t bad = 0;
   for (size_t i = 0; i < n; i++) {
     for (size_t j = 0; j <= i; j++) u[j][i] = (double)a[i * f->ld + j];
@@ -23,12 +24,18 @@ static size_t leaf(const factor *f, float *a, size_t n) {
       bad = j + 1;
       break;
     }
-    double pivot = sqrt(u[j][j]);
-    for (size_t i = j; i < n; i++) u[j][i] /= pivot;
+    double pivot = sqrt(u[j][j]), inverse = 1 / pivot;
+    for (size_t t = j / 2 * 2; t < LEAF; t += 2) {
+      u[j][t] *= inverse;
+      u[j][t + 1] *= inverse;
+    }
     u[j][j] = pivot;
     for (size_t i = j + 1; i < n; i++) {
       double factor = u[j][i];
-      for (size_t t = i; t < n; t++) u[i][t] -= factor * u[j][t];
+      for (size_t t = i / 2 * 2; t < LEAF; t += 2) {
+        u[i][t] -= factor * u[j][t];
+        u[i][t + 1] -= factor * u[j][t + 1];
+      }
     }
   }
   for (size_t i = 0; i < n; i++) {
