@@ -101,7 +101,7 @@ typedef struct {
   void (*rank2)(const tsr_rank2 *step);
 } tsr_kernels;
 
-enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4, TSR_SWEEP_ROWS = 4 };
+enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4 };
 
 void tsr_fold_portable(size_t n, const float *from, double *to, bool add);
 void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);

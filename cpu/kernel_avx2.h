@@ -15,7 +15,13 @@ void tsr_fold_avx2(size_t n, const float *from, double *to, bool add);
 void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
 void tsr_rows_avx2(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
 void tsr_sweep_avx2(const tsr_sweep *s);
+void tsr_sweep_avx512(const tsr_sweep *s);
 void tsr_turn_avx2(size_t n, double *x, double *y, double c, double s);
+
+INLINE double tsr_sum_lanes(__m256d x) {
+  __m128d s = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(s, _mm_unpackhi_pd(s, s)));
+}
 
 /* Mask of the first n of eight lanes. */
 INLINE __m256i tsr_mask(size_t n) {

@@ -1,15 +1,14 @@
-/* panel.h: what the panels of the tridiagonal and the bidiagonal reduction share: reflectors, the vectors of a
- * panel, and products of the matrix with a vector. All sums are carried in float64, in an order that depends on the
- * shapes only. */
+/* panel.h: what the panels of the tridiagonal and the bidiagonal reduction share: reflectors, and the vectors of a
+ * panel. All sums are carried in float64, in an order that depends on the shapes only. */
 #ifndef TSR_PANEL_H
 #define TSR_PANEL_H
 #include "gemm.h"
 
 enum { TSR_PANEL_CHUNK = 512, TSR_PANEL_COLUMNS = 128 };
 
-/* H = I - v v'/t takes x to beta e1. */
+/* H = I - v v'/t takes x to beta e1; v = scale (x - beta e1), rounded. */
 typedef struct {
-  double beta, t;
+  double beta, t, scale;
 } tsr_reflector;
 
 /* Both x (n numbers) and v become v; rest is the sum of squares of x behind its first number. beta is x[0] and v = 0
@@ -23,6 +22,9 @@ typedef struct {
   size_t length;
 } tsr_vectors;
 
+/* For vectors of n numbers: the cache sets of their first numbers differ whatever n is. */
+static inline size_t tsr_vectors_length(size_t n) { return tsr_round_up(n, 16) + 16; }
+
 /* y -= c_0 p_0 + c_1 p_1 + ..., over the elements [from, to). */
 void tsr_vectors_subtract(const tsr_kernels *kernels, const tsr_vectors *p, size_t count, const double *c, size_t from,
                           size_t to, double *y);
@@ -30,30 +32,17 @@ void tsr_vectors_subtract(const tsr_kernels *kernels, const tsr_vectors *p, size
 void tsr_vectors_write(const tsr_vectors *p, size_t nb, size_t odd, const tsr_view *M, size_t column, size_t from,
                        size_t to);
 
-/* A x, A' x, or A x for a symmetric A, of which the lower triangle is read. */
-typedef enum { TSR_ACROSS, TSR_DOWN, TSR_SYMMETRIC } tsr_direction;
+/* c_s = p_s' x over the elements [from, to), in chunks that any thread may take. */
 typedef struct {
-  tsr_direction direction;
-  const float *a;
-  size_t ld, rows, cols;
-  const double *x;
-  double *sums; /* tsr_stream_sums(direction, rows, cols) numbers: what each part of the rows adds to the result */
-} tsr_stream;
-
-size_t tsr_stream_sums(tsr_direction direction, size_t rows, size_t cols);
-/* y[t] = element t of the product, from <= t < to. */
-void tsr_stream_take(const tsr_stream *s, size_t from, size_t to, double *y);
-
-/* c_s = p_s' x over the elements [from, to). */
-typedef struct {
+  const tsr_kernels *kernels;
   const tsr_vectors *p;
   size_t count, from, to;
   const double *x;
-  double *parts; /* count numbers for each chunk of elements */
-  double *c;
+  double *parts; /* count numbers for each chunk */
 } tsr_projection;
 
-/* One pass over the matrix, and beside it one over the vectors. */
-void tsr_multiply_vector(tsr_run *run, const tsr_stream *s, const tsr_projection *p);
+size_t tsr_projection_chunks(const tsr_projection *p);
+void tsr_projection_chunk(const tsr_projection *p, size_t chunk);
+void tsr_projection_take(const tsr_projection *p, double *c);
 
 #endif
