@@ -26,7 +26,7 @@ typedef struct {
   float *Q;             /* n x n; NULL: eigenvalues only */
   size_t ldq;
   /* Of a merge, by column: z; then by position among the columns that take part: */
-  double *z, *pole, *weight, *origin, *offset, *part, *scale, *first_new, *last_new;
+  double *z, *pole, *weight, *origin, *offset, *part, *scale, *first_new, *last_new, *first_kept, *last_kept;
   uint32_t *kept, *group; /* columns that take part, by eigenvalue; positions in this list, by half */
   uint32_t *settled;      /* columns that take no part, by eigenvalue */
   uint32_t *from, *to;    /* columns that move; before that, `from` lists all by eigenvalue */

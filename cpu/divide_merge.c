@@ -11,7 +11,7 @@
 enum {
   ROOTS = 8,    /* in a chunk */
   WEIGHTS = 32, /* in a chunk */
-  LANES = 8,    /* columns of the secular eigenvectors summed together */
+  LANES = TSR_SECULAR_COLUMNS,
   ROWS = 16     /* of Q, or of the secular eigenvectors, in a chunk */
 };
 
@@ -141,33 +141,34 @@ static void find_parts(void *context, size_t chunk, uint32_t worker) {
   }
 }
 
-/* Lengths of some secular eigenvectors part_i / (pole_i - root_j), and their products with the two rows of V. */
+static tsr_secular_vectors vectors_from(const merge *m, size_t column) {
+  const tsr_divide *t = &m->t;
+  return (tsr_secular_vectors){t->pole, t->part, t->origin + column, t->offset + column};
+}
+
+/* Lengths of some secular eigenvectors, and their products with the two rows of V. */
 static void sum_columns(void *context, size_t chunk, uint32_t worker) {
   merge *m = context;
   const tsr_divide *t = &m->t;
   size_t begin = chunk * LANES, lanes = tsr_min(LANES, m->kept - begin);
-  double origin[LANES], offset[LANES], squares[LANES] = {0}, first[LANES] = {0}, last[LANES] = {0};
+  double origin[LANES], offset[LANES], sums[3][LANES];
+  tsr_secular_vectors s = vectors_from(m, begin);
   (void)worker;
   if (tsr_stopped(m->run)) return;
-  for (size_t l = 0; l < LANES; l++) {
-    size_t j = begin + tsr_min(l, lanes - 1);
-    origin[l] = t->origin[j];
-    offset[l] = t->offset[j];
-  }
-  for (size_t i = 0; i < m->kept; i++) {
-    double f = t->first[t->kept[i]], b = t->last[t->kept[i]], pole = t->pole[i], part = t->part[i];
+  if (lanes < LANES) {
     for (size_t l = 0; l < LANES; l++) {
-      double x = part / ((pole - origin[l]) - offset[l]);
-      squares[l] += x * x;
-      first[l] += f * x;
-      last[l] += b * x;
+      origin[l] = s.origin[tsr_min(l, lanes - 1)];
+      offset[l] = s.offset[tsr_min(l, lanes - 1)];
     }
+    s.origin = origin;
+    s.offset = offset;
   }
+  m->equation.kernels->columns(&s, m->kept, t->first_kept, t->last_kept, sums[0]);
   for (size_t l = 0; l < lanes; l++) {
-    double scale = 1 / sqrt(squares[l]);
+    double scale = 1 / sqrt(sums[0][l]);
     t->scale[begin + l] = scale;
-    t->first_new[begin + l] = first[l] * scale;
-    t->last_new[begin + l] = last[l] * scale;
+    t->first_new[begin + l] = sums[1][l] * scale;
+    t->last_new[begin + l] = sums[2][l] * scale;
   }
 }
 
@@ -179,8 +180,15 @@ static void solve_secular(merge *m) {
     double z = t->z[t->kept[i]];
     t->pole[i] = t->d[t->kept[i]];
     t->weight[i] = z * z / squares;
+    t->first_kept[i] = t->first[t->kept[i]];
+    t->last_kept[i] = t->last[t->kept[i]];
   }
-  m->equation = (tsr_secular){m->kept, t->pole, t->weight, m->rho * squares, t->tolerance / 16};
+  m->equation = (tsr_secular){.kernels = tsr_kernels_of(m->run->isa),
+                              .k = m->kept,
+                              .pole = t->pole,
+                              .weight = t->weight,
+                              .rho = m->rho * squares,
+                              .tolerance = t->tolerance / 16};
   tsr_pool_run(m->run->pool, tsr_parts(m->kept, ROOTS), find_roots, m);
   tsr_pool_run(m->run->pool, tsr_parts(m->kept, WEIGHTS), find_parts, m);
   tsr_pool_run(m->run->pool, tsr_parts(m->kept, LANES), sum_columns, m);
@@ -232,15 +240,11 @@ static void scatter(void *context, size_t chunk, uint32_t worker) {
 static void form_rows(void *context, size_t chunk, uint32_t worker) {
   merge *m = context;
   const tsr_divide *t = &m->t;
-  const double *origin = t->origin + m->block, *offset = t->offset + m->block, *scale = t->scale + m->block;
+  tsr_secular_vectors s = vectors_from(m, m->block);
   size_t end = tsr_min(m->kept, (chunk + 1) * ROWS);
   (void)worker;
   for (size_t g = chunk * ROWS; g < end && !tsr_stopped(m->run); g++) {
-    double pole = t->pole[t->group[g]], part = t->part[t->group[g]];
-    float *row = t->vectors + g * m->width;
-    for (size_t j = 0; j < m->width; j++) {
-      row[j] = without_dust((float)(part * scale[j] / ((pole - origin[j]) - offset[j])));
-    }
+    m->equation.kernels->row(&s, t->group[g], m->width, t->scale + m->block, t->vectors + g * m->width);
   }
 }
 
@@ -298,7 +302,8 @@ static tsr_divide from_row(const tsr_divide *t, size_t start) {
   tsr_divide node = *t;
   double **const numbers[] = {&node.d,     &node.e,         &node.first,   &node.last,   &node.z,
                               &node.pole,  &node.weight,    &node.origin,  &node.offset, &node.part,
-                              &node.scale, &node.first_new, &node.last_new};
+                              &node.scale, &node.first_new, &node.last_new, &node.first_kept,
+                              &node.last_kept};
   uint32_t **const lists[] = {&node.order, &node.from, &node.to, &node.kept, &node.settled, &node.group};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) *numbers[i] += start;
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) *lists[i] += start;

@@ -76,7 +76,18 @@ typedef struct {
   double *y;
 } tsr_rank2;
 
-enum { TSR_STRIP = 8, TSR_RANK2_ROWS = 4 };
+enum { TSR_STRIP = 8, TSR_RANK2_ROWS = 4, TSR_SECULAR_COLUMNS = 8 };
+
+/* Of terms w/(p-x): sum, derivative, half the second derivative. */
+typedef struct {
+  double f, slope, curve;
+} tsr_secular_sums;
+
+/* The eigenvectors of a secular equation: number i of vector j is part_i / (pole_i - (origin_j + offset_j)), but for
+ * its length. */
+typedef struct {
+  const double *pole, *part, *origin, *offset;
+} tsr_secular_vectors;
 
 typedef struct {
   size_t mr, nr, mr64, nr64;
@@ -99,6 +110,12 @@ typedef struct {
   void (*turns)(size_t count, const tsr_rotation *last, double *strip);
   void (*reflect)(size_t n, const double *v, double beta, double *strip);
   void (*rank2)(const tsr_rank2 *step);
+  /* n terms at x = origin + offset; the product of (at - x_j) / (at - p_j); of TSR_SECULAR_COLUMNS vectors the squares
+   * of their lengths, then their products with `first`, then with `last`; and n numbers of row i, times their scale. */
+  tsr_secular_sums (*terms)(size_t n, const double *pole, const double *weight, double origin, double offset);
+  double (*quotients)(size_t n, const double *pole, const double *origin, const double *offset, double at);
+  void (*columns)(const tsr_secular_vectors *s, size_t rows, const double *first, const double *last, double *sums);
+  void (*row)(const tsr_secular_vectors *s, size_t i, size_t n, const double *scale, float *row);
 } tsr_kernels;
 
 enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4 };
@@ -112,6 +129,17 @@ void tsr_turn_portable(size_t n, double *x, double *y, double c, double s);
   void tsr_strip_turns_##set(size_t count, const tsr_rotation *last, double *strip);       \
   void tsr_strip_reflect_##set(size_t n, const double *v, double beta, double *strip);     \
   void tsr_strip_rank2_##set(const tsr_rank2 *step);
+#define TSR_SECULAR_KERNELS(set)                                                                                 \
+  tsr_secular_sums tsr_secular_terms_##set(size_t n, const double *pole, const double *weight, double origin,    \
+                                           double offset);                                                       \
+  double tsr_secular_quotients_##set(size_t n, const double *pole, const double *origin, const double *offset,   \
+                                     double at);                                                                 \
+  void tsr_secular_columns_##set(const tsr_secular_vectors *s, size_t rows, const double *first,                 \
+                                 const double *last, double *sums);                                              \
+  void tsr_secular_row_##set(const tsr_secular_vectors *s, size_t i, size_t n, const double *scale, float *row);
+TSR_SECULAR_KERNELS(portable)
+TSR_SECULAR_KERNELS(avx2)
+TSR_SECULAR_KERNELS(avx512)
 TSR_STRIP_KERNELS(portable)
 TSR_STRIP_KERNELS(avx2)
 TSR_STRIP_KERNELS(neon)

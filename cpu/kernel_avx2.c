@@ -60,5 +60,9 @@ const tsr_kernels tsr_kernels_avx2 = {
     .turns = tsr_strip_turns_avx2,
     .reflect = tsr_strip_reflect_avx2,
     .rank2 = tsr_strip_rank2_avx2,
+    .terms = tsr_secular_terms_avx2,
+    .quotients = tsr_secular_quotients_avx2,
+    .columns = tsr_secular_columns_avx2,
+    .row = tsr_secular_row_avx2,
 };
 #endif

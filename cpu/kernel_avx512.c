@@ -39,5 +39,9 @@ const tsr_kernels tsr_kernels_avx512 = {
     .turns = tsr_strip_turns_avx2,
     .reflect = tsr_strip_reflect_avx2,
     .rank2 = tsr_strip_rank2_avx2,
+    .terms = tsr_secular_terms_avx512,
+    .quotients = tsr_secular_quotients_avx512,
+    .columns = tsr_secular_columns_avx512,
+    .row = tsr_secular_row_avx512,
 };
 #endif

@@ -96,5 +96,9 @@ const tsr_kernels tsr_kernels_neon = {
     .turns = tsr_strip_turns_neon,
     .reflect = tsr_strip_reflect_neon,
     .rank2 = tsr_strip_rank2_neon,
+    .terms = tsr_secular_terms_portable,
+    .quotients = tsr_secular_quotients_portable,
+    .columns = tsr_secular_columns_portable,
+    .row = tsr_secular_row_portable,
 };
 #endif

@@ -178,4 +178,8 @@ const tsr_kernels tsr_kernels_portable = {
     .turns = tsr_strip_turns_portable,
     .reflect = tsr_strip_reflect_portable,
     .rank2 = tsr_strip_rank2_portable,
+    .terms = tsr_secular_terms_portable,
+    .quotients = tsr_secular_quotients_portable,
+    .columns = tsr_secular_columns_portable,
+    .row = tsr_secular_row_portable,
 };

@@ -6,14 +6,6 @@
 
 enum { STEPS_MAX = 80 }; /* the interpolation needs 3 as a rule; 15 were never seen */
 
-/* Two numbers, a vector of every machine; it may lie on any address that a double may. */
-typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
-
-/* Of terms w/(p-x): sum, derivative, half the second derivative. */
-typedef struct {
-  double f, slope, curve;
-} sums;
-
 /* The interpolated equation is c + w0/(d0 - y) + w1/(d1 - y) = 0 for the step y from a point. Between two poles, d0 and
  * d1 are these; beyond the last pole it is d1, and d0 the pole that stands for all others. */
 typedef struct {
@@ -22,31 +14,8 @@ typedef struct {
   double bound;        /* acceptable distance of the value from 0, in units of the tolerance */
 } point;
 
-static sums add_terms(const tsr_secular *s, size_t first, size_t end, tsr_root x) {
-  pair f[2] = {{0}}, slope[2] = {{0}}, curve[2] = {{0}};
-  const double *pole = s->pole, *weight = s->weight;
-  size_t j = first;
-  for (; j + 4 <= end; j += 4) {
-    for (size_t l = 0; l < 2; l++) {
-      pair inverse = 1 / ((*(const pair *)&pole[j + 2 * l] - x.origin) - x.offset);
-      pair term = *(const pair *)&weight[j + 2 * l] * inverse;
-      f[l] += term;
-      term *= inverse;
-      slope[l] += term;
-      curve[l] += term * inverse;
-    }
-  }
-  for (size_t l = 0; j < end; j++, l++) {
-    double inverse = 1 / ((pole[j] - x.origin) - x.offset), term = weight[j] * inverse;
-    f[l / 2][l % 2] += term;
-    term *= inverse;
-    slope[l / 2][l % 2] += term;
-    curve[l / 2][l % 2] += term * inverse;
-  }
-  f[0] += f[1];
-  slope[0] += slope[1];
-  curve[0] += curve[1];
-  return (sums){f[0][0] + f[0][1], slope[0][0] + slope[0][1], curve[0][0] + curve[0][1]};
+static tsr_secular_sums add_terms(const tsr_secular *s, size_t first, size_t end, tsr_root x) {
+  return s->kernels->terms(end - first, s->pole + first, s->weight + first, x.origin, x.offset);
 }
 
 /* Adds the terms of the poles around the root. They are kept out of c, where they would cancel. */
@@ -64,7 +33,7 @@ static void add_near(const tsr_secular *s, size_t first, size_t count, tsr_root 
 
 /* Between poles i and i+1: their weights and c match value, slope and curvature of the other terms (Gragg). */
 static point evaluate_between(const tsr_secular *s, size_t i, tsr_root x) {
-  sums left = add_terms(s, 0, i, x), right = add_terms(s, i + 2, s->k, x);
+  tsr_secular_sums left = add_terms(s, 0, i, x), right = add_terms(s, i + 2, s->k, x);
   double f = 1 / s->rho + left.f + right.f, slope = left.slope + right.slope, curve = left.curve + right.curve;
   point p = {.value = f, .slope = slope};
   add_near(s, i, 2, x, right.f - left.f, &p);
@@ -77,7 +46,7 @@ static point evaluate_between(const tsr_secular *s, size_t i, tsr_root x) {
 
 /* Beyond the last pole: one pole that matches value, slope and curvature of all other terms, and lies among theirs. */
 static point evaluate_beyond(const tsr_secular *s, tsr_root x) {
-  sums left = add_terms(s, 0, s->k - 1, x);
+  tsr_secular_sums left = add_terms(s, 0, s->k - 1, x);
   double f = 1 / s->rho + left.f, d0 = left.slope / left.curve;
   point p = {.c = f - d0 * left.slope, .d = {d0}, .w = {d0 * d0 * left.slope}, .value = f, .slope = left.slope};
   add_near(s, s->k - 1, 1, x, -left.f, &p);
@@ -139,23 +108,10 @@ tsr_root tsr_secular_root(const tsr_secular *s, size_t i) {
   return (tsr_root){x.origin, sign * t};
 }
 
-/* Product of (p_i - x_j) / (p_i - p_j), four quotients of each lane at a time: the poles are further apart than 2^-60
- * and the roots from them than 2^-200, so that no product underflows. */
+/* Product of (p_i - x_j) / (p_i - p_j) over a range of j. */
 static double product(const tsr_secular *s, const double *origin, const double *offset, size_t i, size_t first,
                       size_t end) {
-  double pole = s->pole[i];
-  pair lanes = {1, 1};
-  size_t j = first;
-  for (; j + 8 <= end; j += 8) {
-    pair over = {1, 1}, under = {1, 1};
-    for (size_t q = j; q < j + 8; q += 2) {
-      over *= (pole - *(const pair *)&origin[q]) - *(const pair *)&offset[q];
-      under *= pole - *(const pair *)&s->pole[q];
-    }
-    lanes *= over / under;
-  }
-  for (; j < end; j++) lanes[0] *= ((pole - origin[j]) - offset[j]) / (pole - s->pole[j]);
-  return lanes[0] * lanes[1];
+  return s->kernels->quotients(end - first, s->pole + first, origin + first, offset + first, s->pole[i]);
 }
 
 double tsr_secular_weight(const tsr_secular *s, const double *origin, const double *offset, size_t i) {

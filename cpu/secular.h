@@ -2,12 +2,12 @@
  * z^2. */
 #ifndef TSR_SECULAR_H
 #define TSR_SECULAR_H
-#include <stddef.h>
-#include <stdint.h>
+#include "gemm.h"
 
 /* Poles ascending and apart, weights positive with sum 1, rho > 0. Root i lies between poles i and i+1, the last within
  * rho of the last pole. A root is accepted where the left side is at most `tolerance` times the size of its terms. */
 typedef struct {
+  const tsr_kernels *kernels;
   size_t k;
   const double *pole, *weight;
   double rho, tolerance;

@@ -13,7 +13,7 @@ enum {
   LEAF = 32,    /* largest block solved by QL */
   ALONE = 256,  /* largest merge done by one thread, many at a time */
   ROWS = 64,    /* of Q in a chunk */
-  DOUBLES = 12, /* arrays in the workspace */
+  DOUBLES = 14, /* arrays in the workspace */
   INDICES = 6
 };
 
@@ -46,7 +46,8 @@ static tsr_divide divide_workspace(size_t n, bool vectors, void *workspace) {
     at = (char *)(t.vectors + vector_floats(n));
   }
   double **const numbers[DOUBLES] = {&t.e,      &t.first,  &t.last, &t.z,     &t.pole,      &t.weight,
-                                     &t.origin, &t.offset, &t.part, &t.scale, &t.first_new, &t.last_new};
+                                     &t.origin, &t.offset, &t.part, &t.scale, &t.first_new, &t.last_new,
+                                     &t.first_kept, &t.last_kept};
   uint32_t **const lists[INDICES] = {&t.order, &t.from, &t.to, &t.kept, &t.settled, &t.group};
   for (size_t i = 0; i < DOUBLES; i++, at += n * sizeof(double)) *numbers[i] = (double *)at;
   for (size_t i = 0; i < INDICES; i++, at += n * sizeof(uint32_t)) *lists[i] = (uint32_t *)at;
