@@ -17,6 +17,8 @@ const TALL = 1.5;
 const FLAT = 0.9;
 /** Below this part of the largest a singular value says little about the length of B z. */
 const SMALL = 2 ** -12;
+/** Passes of Gram-Schmidt that make the left vectors orthonormal for all but matrices of rank 1 or 2 as a rule. */
+const FEW = 3;
 
 /** A = U diag(s) Vᵀ with U m x n and V n x n. */
 export interface Decomposed {
@@ -92,18 +94,26 @@ function rounded(DE: Matrix): Matrix {
   return B;
 }
 
-/** The left singular vectors of B: B Z diag(s)⁻¹ made orthonormal. Columns of values below SMALL s₁ are rounding
- * errors in part, and come shorter. */
+/** The left singular vectors of B: B Z diag(s)⁻¹ made orthonormal. */
 function* leftVectors(B: Matrix, s: Float64Array, Z: Matrix): Algorithm<Matrix> {
   const n = s.length;
+  using T = Matrix.empty(n, n, B.device);
+  for (const way of [{ near: true, passes: FEW }, { near: true }]) {
+    const X = images(B, s, Z);
+    if (yield* gramSchmidt(X, 0, T, way)) return X; // X = U₀ T, T nearly I
+    X[Symbol.dispose]();
+  }
+  throw new NotConvergedError(`svd: left vectors of this ${n}x${n} matrix could not be certified; please report it`);
+}
+
+/** B Z diag(s)⁻¹. Columns of values below SMALL s₁ are rounding errors in part, and come shorter. */
+function images(B: Matrix, s: Float64Array, Z: Matrix): Matrix {
   const X = times(B, Z);
-  using inverse = Matrix.from(s.map((value) => 1 / (Math.max(value, SMALL * s[0]!) || 1)), [1, n], {
+  using inverse = Matrix.from(s.map((value) => 1 / (Math.max(value, SMALL * s[0]!) || 1)), [1, s.length], {
     device: B.device,
   });
-  scale("multiply", X, inverse); //                   X = B Z diag(s)⁻¹
-  using T = Matrix.empty(n, n, B.device);
-  if (yield* gramSchmidt(X, 0, T, { near: true })) return X; // X = U₀ T, T nearly I
-  throw new NotConvergedError(`svd: left vectors of this ${n}x${n} matrix could not be certified; please report it`);
+  scale("multiply", X, inverse);
+  return X;
 }
 
 /** B Z for the upper bidiagonal B: rows of Z times the diagonal, plus the rows below times the other band. */

@@ -23,11 +23,13 @@ const SEED = 1;
 const TOGETHER = 16;
 
 /** cgs2 works column by column; a phase tells progress under that name; columns of length 1 that are nearly
- * orthogonal need a second pass only where the certificate asks for it. */
+ * orthogonal need a second pass only where the certificate asks for it; passes: most over a panel, where a caller can
+ * begin again should they not be enough, since a pass that is skipped costs its encoding. */
 export interface Gram {
   method?: "qr" | "cgs2";
   phase?: string;
   near?: boolean;
+  passes?: number;
 }
 
 interface Panels {
@@ -37,6 +39,7 @@ interface Panels {
   /** Columns of a panel. */
   readonly b: number;
   readonly near: boolean;
+  readonly passes: number;
   readonly t: OperationOptions;
   /** A word for each pass over each panel: whether it asks for another one. */
   readonly redo: Matrix;
@@ -84,10 +87,10 @@ function lost(W: Matrix, products: Matrix, loss: Matrix, t: OperationOptions): M
 }
 
 function* byPanels(panels: Panels, phase: string): Algorithm<void> {
-  const { Q: { shape: [m, p] }, from, b } = panels;
+  const { Q: { shape: [m, p] }, from, b, passes } = panels;
   let work = 0;
   for (let j = from; j < p; j += b) {
-    panel(panels, j, PASSES);
+    panel(panels, j, passes);
     const e = Math.min(p, j + b);
     if (phase === "" && (work += 4 * m * e * (e - j)) < STRETCH) continue;
     work = 0;
@@ -108,7 +111,7 @@ function* byColumns(panels: Panels, phase: string): Algorithm<void> {
     yield numbers(phase, e, phase ? p : 0);
     const bad = firstBad(redo.hostAs(Uint32Array), j - from, e - from) + from;
     if (bad < e) geadd(1, before.cols(bad - j, e - j), 0, Q.cols(bad, e));
-    for (let i = bad; i < e; i++) panel(panels, i, PASSES);
+    for (let i = bad; i < e; i++) panel(panels, i, panels.passes);
   }
   yield settled();
 }
@@ -127,7 +130,7 @@ export function* gramSchmidt(
   Q: Matrix,
   from: number,
   R: Matrix,
-  { method = "qr", phase = "", near = false }: Gram = {},
+  { method = "qr", phase = "", near = false, passes = PASSES }: Gram = {},
 ): Algorithm<boolean> {
   const p = Q.shape[1], b = tuned(`${method}.block`, Q), t = { chain: tuned("qr.chain", Q) };
   using redo = infoWords(Math.ceil((p - from) / b) * PASSES, 2, Q.device);
@@ -135,7 +138,7 @@ export function* gramSchmidt(
   using Ts = Matrix.empty(2 * b, b, Q.device);
   using loss = Matrix.empty(1, 2, Q.device);
   laset("full", 0, 0, R);
-  yield* (b > 1 ? byPanels : byColumns)({ Q, R, from, b, near, t, redo, C, Ts, loss }, phase);
+  yield* (b > 1 ? byPanels : byColumns)({ Q, R, from, b, near, passes, t, redo, C, Ts, loss }, phase);
   const words = redo.hostAs(Uint32Array);
-  return words.every((word, i) => i % (2 * PASSES) !== 2 * (PASSES - 1) || word === 0);
+  return words.every((word, i) => i % (2 * PASSES) !== 2 * (passes - 1) || word === 0);
 }
