@@ -10,7 +10,8 @@
 enum {
   LEAF = 32, CHUNK = 2048,
   LANES = 8,   /* of the search for the largest number */
-  SPREAD = 16  /* more numbers from one column of a leaf to the next, so that they do not share the sets of a cache */
+  SPREAD = 16, /* more numbers from one column of a leaf to the next, so that they do not share the sets of a cache */
+  ROWS = 8, AHEAD = 16 /* rows that are turned at a time, and that are asked for before: each lies on its own page */
 };
 
 /* The candidate of a chunk for the pivot. */
@@ -35,13 +36,30 @@ typedef struct {
 
 /* ---- leaf ---- */
 
+/* The leaf's part of the rows from `row` on, into the cache. */
+static void ask_for(const factor *f, size_t row) {
+  const float *at = f->a + (f->first + row) * f->ld + f->first;
+  for (size_t end = tsr_min(f->length, row + ROWS); row < end; row++, at += f->ld) {
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + f->width - 1);
+  }
+}
+
 static void load(void *context, size_t chunk, uint32_t worker) {
   const factor *f = context;
-  size_t end = tsr_min(f->length, (chunk + 1) * CHUNK);
+  size_t end = tsr_min(f->length, (chunk + 1) * CHUNK), i = chunk * CHUNK;
+  const float *corner = f->a + f->first * f->ld + f->first;
   (void)worker;
-  for (size_t i = chunk * CHUNK; i < end; i++) {
-    const float *row = f->a + (f->first + i) * f->ld + f->first;
-    for (size_t t = 0; t < f->width; t++) f->lines[t * f->stride + i] = row[t];
+  for (; i + ROWS <= end; i += ROWS) {
+    const float *from = corner + i * f->ld;
+    ask_for(f, i + AHEAD);
+    for (size_t t = 0; t < f->width; t++) {
+      float *to = f->lines + t * f->stride + i;
+      for (size_t r = 0; r < ROWS; r++) to[r] = from[r * f->ld + t];
+    }
+  }
+  for (; i < end; i++) {
+    for (size_t t = 0; t < f->width; t++) f->lines[t * f->stride + i] = corner[i * f->ld + t];
   }
 }
 
@@ -59,6 +77,7 @@ static void store(void *context, size_t chunk, uint32_t worker) {
   (void)worker;
   divide(f, f->width - 1, from, to);
   for (size_t i = from; i < to; i++) {
+    if (i % ROWS == 0) ask_for(f, i + AHEAD);
     float *row = f->a + (f->first + i) * f->ld + f->first;
     for (size_t t = 0; t < f->width; t++) row[t] = f->lines[t * f->stride + i];
   }
