@@ -66,7 +66,7 @@ export function* factorGram({ N }: Scaled): Algorithm<Factors | undefined> {
   return undefined;
 }
 
-/** How the corrections end: so many always, or as many as help, until they are small enough. */
+/** How the corrections end: so many always, or as many as help, until what is missing is small enough. */
 export interface Corrections {
   readonly least: number;
   readonly most: number;
@@ -77,8 +77,10 @@ export interface Augmented {
   /** Row-major, one column a right-hand side. */
   r: Float64Array;
   z: Float64Array;
-  /** Length of the last correction over that of what was wanted, the worst column. */
+  /** Length of the last correction over that of what was wanted, the worst column; and of what is then still missing,
+   * as far as the corrections go on shrinking alike. */
   change: number;
+  missing: number;
 }
 
 /** Solves r + N z = F, Nᵀ r = G for k columns; F (m x k) and G (n x k) are float64; `wanted` is what must settle. */
@@ -101,7 +103,7 @@ export function* solveAugmented(
   using f = Matrix.empty(m, k, N.device);
   using g = Matrix.empty(n, k, N.device);
   using d = Matrix.empty(n, k, N.device);
-  let change = Infinity;
+  let [change, missing] = [1, Infinity];
   for (let step = 0; step <= most; step++) {
     geadd(1, F, 0, f64);
     geadd(1, G, 0, g64);
@@ -134,7 +136,8 @@ export function* solveAugmented(
     yield settled();
     const before = change;
     change = (wanted === "z" ? changes(d, z.whole) : changes(f, r.whole)).reduce((x, y) => Math.max(x, y), 0);
-    if (change <= enough || !(change <= before / 2)) break;
+    missing = change * change / before;
+    if (missing <= enough || !(change <= before / 2)) break;
   }
-  return { r: r.whole.hostAs(Float64Array).slice(), z: z.whole.hostAs(Float64Array).slice(), change };
+  return { r: r.whole.hostAs(Float64Array).slice(), z: z.whole.hostAs(Float64Array).slice(), change, missing };
 }

@@ -114,14 +114,16 @@ class Lanczos {
     const coupling = this.#off.at(-1) ?? 0;
     let alpha = 0;
     for (let i = 0; i < v.length; i++) alpha += v[i]! * image[i]!;
-    const rest = v.map((x, i) => image[i]! - alpha * x - (before ? coupling * before[i]! : 0));
+    const rest = new Float64Array(v.length);
+    for (let i = 0; i < v.length; i++) rest[i] = image[i]! - alpha * v[i]! - (before ? coupling * before[i]! : 0);
     const beta = norm(rest);
     this.#diagonal.push(alpha);
     this.value = largest(this.#diagonal, this.#off, Math.max(this.value, alpha) + coupling);
     this.settled = beta <= SETTLED * this.value * norm(this.#ritz());
     if (this.settled || !(beta < Infinity)) return;
     this.#off.push(beta);
-    this.#basis.push(rest.map((x) => x / beta));
+    for (let i = 0; i < rest.length; i++) rest[i]! /= beta;
+    this.#basis.push(rest);
   }
 
   /** The Ritz vector's coordinates over the last of them, which is the most stable one to start from. */

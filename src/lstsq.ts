@@ -52,8 +52,7 @@ const SMALL = 64;
 /** Corrections without and with refine. */
 const CORRECTIONS = { least: 2, most: 2, enough: SETTLED };
 const REFINE = { least: 1, most: 12, enough: SETTLED };
-/** Corrections with the triangle of NᵀN: each leaves so small a part of an error that what the last one added is far
- * more than what is still missing. */
+/** Corrections with the triangle of NᵀN. */
 const BY_GRAM = { least: 1, most: 12, enough: 2 ** -24 };
 /** The largest condition for the triangle of NᵀN: rounding times its square is 1. By then the corrections show whether
  * it serves: what they settle on solves NᵀN z = Nᵀ b to rounding, however the triangle was found. */
@@ -190,7 +189,7 @@ function* byGram(p: Problem, scaled: Scaled, threshold: number): Algorithm<Answe
   const last = yield* stretch(A.shape[0] >= A.shape[1] ? A : A.T, ends.lowest);
   const s = Float64Array.of(ends.first, last);
   const answer = yield* corrected(p, scaled, factors, s, o.refine ? REFINE : BY_GRAM);
-  return answer.change <= (o.refine ? LOST : BY_GRAM.enough) ? answer : undefined;
+  return (o.refine ? answer.change <= LOST : answer.missing <= BY_GRAM.enough) ? answer : undefined;
 }
 
 /** Whether A, or else N, whose triangle this is, is well conditioned, and the rank of A full. */
@@ -261,7 +260,7 @@ function* corrected(
   factors: Factors,
   s: Float64Array,
   corrections: Corrections,
-): Algorithm<Answer> {
+): Algorithm<Answer & { missing: number }> {
   const { exponents: shifts } = scaled;
   const [m, n] = A.shape;
   const k = b.length / m;
@@ -276,12 +275,12 @@ function* corrected(
   const [given, none] = over ? [F, G] : [G, F];
   given.hostAs(Float64Array).set(rhs.map((x, i) => x * 2 ** -exponents[i % k]!));
   none.hostAs(Float64Array).fill(0);
-  const { r, z, change } = yield* solveAugmented(scaled, factors, F, G, over ? "z" : "r", corrections, "lstsq");
-  if (!over) return { x: r.map((x, i) => x * 2 ** exponents[i % k]!), rank, s, change };
+  const { r, z, ...ends } = yield* solveAugmented(scaled, factors, F, G, over ? "z" : "r", corrections, "lstsq");
+  if (!over) return { x: r.map((x, i) => x * 2 ** exponents[i % k]!), rank, s, ...ends };
   const x = z.map((x, i) => x * 2 ** (exponents[i % k]! - shifts[Math.floor(i / k)]!));
   const squares = new Float64Array(k);
   r.forEach((x, i) => squares[i % k]! += x * x);
-  return { x, rank, s, change, lengths: Float32Array.from(squares, (x, c) => Math.sqrt(x) * 2 ** exponents[c]!) };
+  return { x, rank, s, ...ends, lengths: Float32Array.from(squares, (x, c) => Math.sqrt(x) * 2 ** exponents[c]!) };
 }
 
 /** Dependent columns: x = V diag(1/s) Uᵀ b over the values that count, twice corrected. */
