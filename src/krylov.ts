@@ -16,8 +16,8 @@ import {
   startBlock,
   worst,
 } from "./ritz.ts";
-import { dot, type Eigen, symmetricEigen } from "./small.ts";
-import { house, reflect } from "./small64.ts";
+import { type Eigen, symmetricEigen } from "./small.ts";
+import { house } from "./small64.ts";
 
 /** A round is looked at where its error may be within this factor of the tolerance. */
 const MARGIN = 10;
@@ -119,8 +119,9 @@ function addRow(y: Float64Array, to: number, factor: number, x: Float64Array, fr
 function pairErrors(eigen: Eigen, coupling: Coupling, k: number): Float64Array | undefined {
   const { rows, columns, known } = coupling;
   if (columns < k || (rows > 0 && !known)) return undefined;
-  const product = times(coupling, eigen, k);
-  return Float64Array.from(product, (_, at) => product[at % rows * k + Math.floor(at / rows)]!);
+  const product = times(coupling, eigen, k), errors = new Float64Array(k * rows);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < k; j++) errors[j * rows + i] = product[i * k + j]!;
+  return errors;
 }
 
 /** Turns the pending columns so that the first `count` of them, which the next step takes, hold most of the errors: a
@@ -133,17 +134,27 @@ function chosen(
   errors: Float64Array,
   count: number,
 ): Coupling {
-  const turn = new Float64Array(rows * rows), left = errors.slice(), turned = new Float64Array(r.length);
-  for (let i = 0; i < rows; i++) turn[i * rows + i] = 1;
-  const first = singular(values[0]!); // weights: of squares, for residuals
-  const weights = values.subarray(0, errors.length / rows).map((x) => negligible(singular(x), first) ? 0 : 1 / x);
+  const k = errors.length / rows, first = singular(values[0]!);
+  const lines = new Float64Array((k + rows) * rows); // the errors, and behind them the rows of the turn
+  lines.set(errors);
+  for (let i = 0; i < rows; i++) lines[(k + i) * rows + i] = 1;
   for (let at = 0; at < count; at++) {
-    const tails = Array.from(weights, (_, i) => left.subarray(i * rows + at, (i + 1) * rows));
-    const sizes = tails.map((x, i) => dot(x, x) * weights[i]!), largest = Math.max(...sizes);
-    const v = tails[sizes.indexOf(largest)]!.slice(), { beta } = house(v);
-    for (const x of tails) reflect(v, beta, x);
-    for (let i = 0; i < rows; i++) reflect(v, beta, turn.subarray(i * rows + at, (i + 1) * rows));
+    let [largest, most] = [0, -1];
+    for (let i = 0; i < k; i++) {
+      let squares = 0;
+      for (let j = at; j < rows; j++) squares += lines[i * rows + j]! ** 2;
+      const size = negligible(singular(values[i]!), first) ? 0 : squares / values[i]!; // as a residual
+      if (size > most) [largest, most] = [i, size];
+    }
+    const v = lines.slice(largest * rows + at, (largest + 1) * rows), { beta } = house(v);
+    for (let i = 0; i < k + rows; i++) {
+      const from = i * rows + at;
+      let t = 0;
+      for (let j = 0; j < v.length; j++) t += v[j]! * lines[from + j]!;
+      for (let j = 0; j < v.length; j++) lines[from + j]! -= beta * t * v[j]!;
+    }
   }
+  const turn = lines.subarray(k * rows), turned = new Float64Array(r.length);
   for (let i = count; i < rows; i++) {
     for (let j = 0; j < rows; j++) addRow(turned, i * columns, turn[j * rows + i]!, r, j * columns, columns);
   }

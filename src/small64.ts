@@ -66,7 +66,7 @@ export function house(x: Float64Array): { alpha: number; beta: number } {
 }
 
 /** y -= beta v (vᵀ y). */
-export function reflect(v: Float64Array, beta: number, y: Float64Array): void {
+function reflect(v: Float64Array, beta: number, y: Float64Array): void {
   const t = beta * dot(v, y);
   for (let i = 0; i < v.length; i++) y[i]! -= t * v[i]!;
 }
