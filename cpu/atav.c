@@ -6,9 +6,9 @@
 #include "pool.h"
 
 enum {
-  COLUMNS = 16,            /* most of V, */
+  COLUMNS = 8,             /* most of V, */
   WORTH = 1 << 19,         /* and least of A, unless V is one column: beyond, two products are no slower */
-  BLOCK_FLOATS = 1 << 17,  /* of A in a block, and most of Z, */
+  BLOCK_FLOATS = 1 << 17,  /* of A in a block, */
   ROWS = 32, ROWS_MIN = 8, /* whose rows are one short chain */
   SUMS_MAX = 64,           /* blocks added in float32: chains <= 32 + 64; */
   SHORT_SUMS_MAX = 4,      /* with chains of 32: a term sees 32 + 3 and the rounding of Z, right from 97 rows on */
@@ -211,8 +211,8 @@ static int32_t fused(tsr_run *run, const tsr_op *op) {
 
 static bool pays(const tsr_view *A, const tsr_view *Y) {
   size_t m = A->rows, n = A->cols, k = Y->cols;
-  return !A->trans && !Y->trans && m > 0 && n > 0 && k > 0 && k <= COLUMNS &&
-         tsr_max(k, ROWS_MIN) * n <= BLOCK_FLOATS && (k == 1 || m * n >= WORTH);
+  return !A->trans && !Y->trans && m > 0 && n > 0 && k > 0 && k <= COLUMNS && ROWS_MIN * n <= BLOCK_FLOATS &&
+         (k == 1 || m * n >= WORTH);
 }
 
 int32_t tsr_fast_atav(tsr_run *run, const tsr_op *op) {

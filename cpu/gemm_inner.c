@@ -9,6 +9,8 @@ enum {
   STEPS = 128,           /* of K packed at a time */
   SUMS_MAX = 64,         /* of those added in float32: chains <= 128 + 64; the rest in float64; */
   SHORT_SUMS_MAX = 4,    /* of chains of 32: a term sees 32 + 2 + 3 and the rounding of C, right from K = 512 on */
+  IN_PLACE_ROWS = 16,    /* of C, so few that packing B takes as long as multiplying it, */
+  ALIAS = 128,           /* unless its rows, apart by so many floats, share few sets of the first-level cache */
   ROWS = 160,            /* most of a block of C, */
   BLOCK_BYTES = 1 << 18, /* and most that its sums and the block of B take: they stay in the second-level cache */
   THREAD_CHUNKS = 2,     /* wanted for each thread */
@@ -23,6 +25,8 @@ typedef struct {
   size_t mr, nr, element; /* tile; bytes of a packed number */
   size_t row_blocks, col_blocks, parts, part;
   size_t row_tiles, col_tiles, panel_a, panel_b; /* of the largest block */
+  bool in_place;                                 /* whether B stays where it is but for the last columns; */
+  bool even;                                     /* whether tiles are cut evenly */
   char *a, *b;                                   /* packed operands, for each thread */
   float *sums32;                                 /* for each thread */
   double *sums;                                  /* by tiles: for each thread, or with several parts for each chunk */
@@ -43,16 +47,16 @@ static block block_of(const inner *p, size_t index) {
   block b = {.i0 = cut(p->g.m, p->mr, p->row_blocks, r), .j0 = cut(p->g.n, p->nr, p->col_blocks, c)};
   b.rows = cut(p->g.m, p->mr, p->row_blocks, r + 1) - b.i0;
   b.cols = cut(p->g.n, p->nr, p->col_blocks, c + 1) - b.j0;
-  b.row_tiles = tsr_parts(b.rows, p->mr);
+  b.row_tiles = p->in_place ? p->row_tiles : tsr_parts(b.rows, p->mr);
   b.col_tiles = tsr_parts(b.cols, p->nr);
   b.empty = !tsr_touches(p->g.uplo, b.i0, b.j0, b.rows, b.cols);
   return b;
 }
 
-/* First row of a tile: even ones where the rows of A lie along memory, else all but the last as high as can be, so that
- * the block is packed in the order of memory. */
+/* First row of a tile: even ones where the rows of A lie along memory or are few, else all but the last as high as can
+ * be, so that the block is packed in the order of memory. */
 static size_t tile_row(const inner *p, const block *b, size_t tile) {
-  return p->g.a.trans ? tsr_min(b->rows, tile * p->mr) : b->rows * tile / b->row_tiles;
+  return p->even ? b->rows * tile / b->row_tiles : tsr_min(b->rows, tile * p->mr);
 }
 
 static void pack(const inner *p, const tsr_operand *x, bool rows, size_t line, size_t lines, size_t t0, size_t steps,
@@ -77,6 +81,13 @@ static void look_ahead(const inner *p, const block *b, size_t t, size_t call, si
   tile->stride = bytes / (STEPS / 2) + 1;
 }
 
+/* The same where B stays in place: tiles with the same columns share the rows below them. */
+static void look_below(const inner *p, size_t t, size_t col, tsr_tile *tile) {
+  if (t + STEPS > p->g.k) return;
+  tile->ahead = (const char *)tsr_operand_at(&p->g.b, t, col);
+  tile->stride = 2 * p->g.b.ld * sizeof(float);
+}
+
 /* Adds the products of K from t on to all tiles of the block. */
 static void multiply_tiles(const inner *p, const block *b, size_t t, size_t steps, char *a, char *bb, float *sums32,
                            double *sums, bool fresh) {
@@ -87,6 +98,7 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
       size_t i = tile_row(p, b, r), rows = tile_row(p, b, r + 1) - i, at = (r * p->col_tiles + c) * size;
       if (!tsr_touches(p->g.uplo, b->i0 + i, b->j0 + c * p->nr, rows, cols)) continue;
       char *ap = a + r * p->panel_a * p->element, *bp = bb + c * p->panel_b * p->element;
+      bool stays = p->in_place && cols == p->nr;
       if (p->g.wide) {
         p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, sums + at);
         continue;
@@ -95,14 +107,15 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
                        .chain = p->g.chain == 32 ? 32 : TSR_CHAIN_DEFAULT,
                        .a = (float *)ap,
                        .lda = p->mr,
-                       .b = (float *)bp,
-                       .ldb = p->nr,
+                       .b = stays ? tsr_operand_at(&p->g.b, t, b->j0 + c * p->nr) : (float *)bp,
+                       .ldb = stays ? p->g.b.ld : p->nr,
                        .c = sums32 + at,
                        .ldc = p->nr,
                        .alpha = 1,
                        .beta = fresh ? 0 : 1,
                        .ahead = ap};
-      look_ahead(p, b, t + STEPS, call++, b->row_tiles * b->col_tiles, &tile);
+      if (stays) look_below(p, t + STEPS + r % 2, b->j0 + c * p->nr, &tile);
+      else look_ahead(p, b, t + STEPS, call++, b->row_tiles * b->col_tiles, &tile);
       p->kernels->tile[0][cols <= p->nr / 2][rows](&tile);
     }
   }
@@ -127,14 +140,16 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   char *a = p->a + worker * p->row_tiles * p->panel_a * p->element,
        *bb = p->b + worker * p->col_tiles * p->panel_b * p->element;
   size_t most = p->g.chain == 32 ? SHORT_SUMS_MAX : SUMS_MAX;
+  size_t whole = p->in_place ? b.cols / p->nr : 0; /* panels of B that stay */
   bool folded = false;
   if (p->g.wide) memset(sums, 0, n * sizeof(double));
   else memset(sums32, 0, n * sizeof(float)); /* tiles at the edge are not filled by the kernels */
   for (; t < end && !tsr_stopped(p->run); t += STEPS) {
     size_t steps = tsr_min(STEPS, end - t);
-    pack(p, &p->g.b, false, b.j0, b.cols, t, steps, p->nr, p->panel_b, bb);
-    if (p->g.a.trans) pack(p, &p->g.a, true, b.i0, b.rows, t, steps, p->mr, p->panel_a, a);
-    for (size_t r = 0; r < b.row_tiles && !p->g.a.trans; r++) {
+    size_t j = whole * p->nr;
+    pack(p, &p->g.b, false, b.j0 + j, b.cols - j, t, steps, p->nr, p->panel_b, bb + whole * p->panel_b * p->element);
+    if (!p->even) pack(p, &p->g.a, true, b.i0, b.rows, t, steps, p->mr, p->panel_a, a);
+    for (size_t r = 0; r < b.row_tiles && p->even; r++) {
       size_t i = tile_row(p, &b, r);
       pack(p, &p->g.a, true, b.i0 + i, tile_row(p, &b, r + 1) - i, t, steps, p->mr, 0, a + r * p->panel_a * p->element);
     }
@@ -191,6 +206,9 @@ static void lay_out(inner *p, size_t threads) {
   p->row_blocks = tsr_parts(g->m, ROWS);
   p->col_blocks = tsr_parts(g->n, BLOCK_BYTES / ((tsr_parts(g->m, p->row_blocks) + STEPS) * p->element));
   p->row_tiles = tsr_parts(tsr_parts(g->m, p->mr), p->row_blocks);
+  p->in_place = !g->wide && !g->b.trans && g->m >= 2 && g->m <= IN_PLACE_ROWS && g->b.ld % ALIAS != 0;
+  p->even = !g->a.trans || p->in_place;
+  if (p->in_place) p->row_tiles = tsr_max(2, p->row_tiles);
   p->panel_a = STEPS * p->mr + TSR_PACK_SLACK;
   p->panel_b = STEPS * p->nr + TSR_PACK_SLACK;
   blocks = p->row_blocks * p->col_blocks;

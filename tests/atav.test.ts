@@ -31,18 +31,18 @@ const cases: readonly Case[] = [
   })),
   { size: [700, 301, 1], turned: "VZ", once: true },
   { size: [4100, 40, 1], constant: true, once: true },
-  ...[[8200, 64, 2], [729, 720, 3], [1025, 512, 5], [30000, 19, 7], [530, 1000, 8], [129, 4097, 8], [66, 8192, 16]].map(
+  ...[[8200, 64, 2], [729, 720, 3], [1025, 512, 5], [30000, 19, 7], [530, 1000, 8], [129, 4097, 8], [33, 16384, 8]].map(
     ([m, n, k]) => ({ size: [m!, n!, k!] as const, once: true }),
   ),
-  { size: [600, 900, 9], turned: "VZ", once: true },
+  { size: [600, 900, 7], turned: "VZ", once: true },
   { size: [5000, 105, 6], turned: "Z", constant: true, once: true },
-  { size: [900, 700, 16], turned: "V", constant: true, once: true },
+  { size: [900, 700, 8], turned: "V", constant: true, once: true },
   { size: [723, 725, 8], turned: "A", once: false },
   { size: [723, 725, 8], turned: "Y", once: false },
-  { size: [723, 727, 17], once: false },
+  { size: [723, 727, 9], once: false },
   { size: [720, 720, 8], once: false },
   { size: [2, 16385, 1], once: false },
-  { size: [60, 8193, 16], once: false },
+  { size: [33, 16385, 8], once: false },
   { size: [0, 5, 3], once: false },
   { size: [5, 0, 3], once: false },
   { size: [5, 4, 0], once: false },
@@ -162,7 +162,7 @@ describe("atav", () => {
 
   it("puts NaN and infinities where they belong", () => {
     using raw = new Raw();
-    for (const k of [1, 3, 8, 17]) {
+    for (const k of [1, 3, 8, 9]) {
       const c = { size: [1100, 509, k], once: true } as const;
       const spoiled = run(raw, c, {}, ({ A }) => A.data[A.at(700, 508)] = NaN);
       spoiled.Y.values().forEach((x, at) => assert.equal(Number.isNaN(x), Math.floor(at / k) === 700, `Y ${at}`));
