@@ -35,7 +35,7 @@ export function* extremes(R: Matrix, exponents: Int32Array): Algorithm<Extremes 
 }
 
 /** R 2^e. */
-function withColumns(R: Matrix, exponents: Int32Array): Matrix {
+export function withColumns(R: Matrix, exponents: Int32Array): Matrix {
   using factors = Matrix.from(Float64Array.from(exponents, (e) => 2 ** e), [1, exponents.length], { device: R.device });
   const S = Matrix.empty(R.shape[0], R.shape[1], R.device);
   geadd(1, R, 0, S);

@@ -1,6 +1,6 @@
 // Least squares: certified QR with corrections by the augmented system; the shortest solution from singular values
 // where columns depend on each other. Small problems run on the host in float64.
-import { decompose, valuesOnly } from "./bidiagonal.ts";
+import { decompose, type Decomposed, valuesOnly } from "./bidiagonal.ts";
 import {
   type Corrections,
   factorGram,
@@ -12,16 +12,17 @@ import {
 } from "./augmented.ts";
 import { empty64, geadd, gemm, laset, resid, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
-import { isFinite, notANumber, requireInRange } from "./check.ts";
+import { isFinite, notANumber, requireInRange, statistics } from "./check.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
-import { type Extremes, extremes, stretch } from "./extremes.ts";
+import { type Extremes, extremes, stretch, withColumns } from "./extremes.ts";
+import { normalized } from "./fullsvd.ts";
 import type { VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { beyond, columnExponents, isSingle, Pair, SETTLED, subtractProduct, wide } from "./pair.ts";
 import { type ProofOptions, prove, type Proven, relative, squaredColumns, u } from "./proof.ts";
 import { leastSquares64 } from "./lstsq64.ts";
 import { fromRows, smallSvd, smallValues } from "./small.ts";
-import { countAbove, exponentOf, unitColumns } from "./small64.ts";
+import { countAbove, exponentOf } from "./small64.ts";
 
 export interface LstsqOptions extends RunOptions, ProofOptions {
   /** Singular values at most rcond times the largest count as 0. Default: the rank is full where the columns, scaled to
@@ -206,51 +207,69 @@ function* isWell(
 }
 
 function* byQr(p: Problem, scaled: Scaled, unit: number): Algorithm<Answer> {
-  const { A, options: o } = p;
+  const { options: o } = p;
   const { exponents } = scaled;
   const cols = exponents.length;
   using factors = yield* factorQr(scaled, "lstsq");
   const corrections = o.refine ? REFINE : CORRECTIONS;
+  const threshold = o.rcond ?? unit;
   const ends = cols > SMALL ? yield* extremes(factors.R, exponents) : undefined;
-  if (ends && ends.last > CLEAR * (o.rcond ?? unit) * ends.first) {
+  if (ends && ends.last > CLEAR * threshold * ends.first) {
     return yield* corrected(p, scaled, factors, Float64Array.of(ends.first, ends.last), corrections);
   }
-  const r = Float64Array.from(factors.R.readBlock(0, cols, 0, cols), (x, i) => x * 2 ** exponents[i % cols]!);
-  const s = yield* triangleValues(cols, r, A);
-  const rank = countAbove(s, o.rcond ?? unit);
-  const independent = rank === cols || o.rcond === undefined && s[0]! > 0 &&
-      countAbove(yield* triangleValues(cols, unitColumns(cols, r), A), unit) === cols;
-  return independent
-    ? yield* corrected(p, scaled, factors, s, corrections)
-    : yield* shortest(p, scaled, factors.Q!, r, s, rank);
-}
-
-/** Singular values of a triangle. */
-function* triangleValues(n: number, r: Float64Array, like: Matrix): Algorithm<Float64Array> {
-  if (n <= SMALL) return yield* smallValues(n, r, like.device);
-  const { T, back } = normalized(n, r, like);
-  using scaled = T;
-  return (yield* valuesOnly(scaled)).map((x) => x * back);
-}
-
-/** A triangle with its largest entry in [1/2, 1), and the power of two taken off. */
-function normalized(n: number, r: Float64Array, like: Matrix): { T: Matrix; back: number } {
-  const back = 2 ** exponentOf(r.reduce((max, x) => Math.max(max, Math.abs(x)), 0));
-  const T = Matrix.hosted(n, n, like.device);
-  T.host().set(r.map((x) => x / back));
-  return { T, back };
-}
-
-/** Left and right singular vectors of a triangle, as columns. */
-function* triangleVectors(n: number, r: Float64Array, like: Matrix): Algorithm<[Matrix, Matrix]> {
-  if (n > SMALL) {
-    const { T } = normalized(n, r, like);
-    using scaled = T;
-    const { U, V } = yield* decompose(scaled);
-    return [U, V];
+  if (o.rcond === undefined && (yield* isIndependent(factors.R, unit))) {
+    return yield* corrected(p, scaled, factors, yield* triangleValues(factors.R, exponents), corrections);
   }
-  const { u: left, v: right } = yield* smallSvd(n, r, like.device);
-  return [fromRows(left, n, n, like.device), fromRows(right, n, n, like.device)];
+  const { U, s, V } = yield* triangleSvd(factors.R, exponents);
+  using left = U;
+  using right = V;
+  const rank = countAbove(s, threshold);
+  return rank === cols
+    ? yield* corrected(p, scaled, factors, s, corrections)
+    : yield* shortest(p, scaled, factors.Q!, { U: left, s, V: right }, rank);
+}
+
+/** R 2^e in float64. */
+function hostTriangle(R: Matrix, exponents: Int32Array): Float64Array {
+  const n = exponents.length;
+  return Float64Array.from(R.readBlock(0, n, 0, n), (x, i) => x * 2 ** exponents[i % n]!);
+}
+
+/** R 2^e with its largest entry in [1/2, 1), and the power of two taken off. */
+function* normalizedTriangle(R: Matrix, exponents: Int32Array): Algorithm<{ N: Matrix; back: number }> {
+  const most = exponents.reduce((x, y) => Math.max(x, y));
+  using T = withColumns(R, exponents.map((e) => e - most));
+  const { N, back } = normalized(T, (yield* statistics(T)).max);
+  return { N, back: back * 2 ** most };
+}
+
+/** The singular values of R 2^e. */
+function* triangleValues(R: Matrix, exponents: Int32Array): Algorithm<Float64Array> {
+  const n = exponents.length;
+  if (n <= SMALL) return yield* smallValues(n, hostTriangle(R, exponents), R.device);
+  const { N, back } = yield* normalizedTriangle(R, exponents);
+  using T = N;
+  return (yield* valuesOnly(T)).map((x) => x * back);
+}
+
+/** The SVD of R 2^e. */
+function* triangleSvd(R: Matrix, exponents: Int32Array): Algorithm<Decomposed> {
+  const n = exponents.length, { device } = R;
+  if (n <= SMALL) {
+    const { u: left, s, v: right } = yield* smallSvd(n, hostTriangle(R, exponents), device);
+    return { U: fromRows(left, n, n, device), s, V: fromRows(right, n, n, device) };
+  }
+  const { N, back } = yield* normalizedTriangle(R, exponents);
+  using T = N;
+  const { U, s, V } = yield* decompose(T);
+  return { U, s: s.map((x) => x * back), V };
+}
+
+/** Whether the columns of R, scaled to unit length, are independent to rounding. */
+function* isIndependent(R: Matrix, unit: number): Algorithm<boolean> {
+  const n = R.shape[0], scales = Int32Array.from(squaredColumns(R), (x) => -exponentOf(Math.sqrt(x)));
+  const ends = n > SMALL ? yield* extremes(R, scales) : undefined;
+  return ends ? ends.last > unit * ends.first : countAbove(yield* triangleValues(R, scales), unit) === n;
 }
 
 /** Full rank: the augmented system, right-hand sides scaled by powers of two. */
@@ -288,17 +307,13 @@ function* shortest(
   p: Problem,
   scaled: Scaled,
   Q: Matrix,
-  r: Float64Array,
-  s: Float64Array,
+  { U: inner, s, V: other }: Decomposed, // of the triangle
   rank: number,
 ): Algorithm<Answer> {
   const { A, b } = p;
   const [m, n] = A.shape;
   const k = b.length / m;
   const t = { chain: tuned("qr.chain", A) };
-  const [U0, V0] = yield* triangleVectors(s.length, r, A); // R = U₀ diag(s) V₀ᵀ
-  using inner = U0;
-  using other = V0;
   const short = Matrix.empty(s.length, rank, A.device);
   const long = Matrix.empty(Math.max(m, n), rank, A.device);
   geadd(1, other.cols(0, rank), 0, short);
