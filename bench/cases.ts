@@ -131,10 +131,16 @@ function thinProduct(kind: "av" | "atb", m: number, n: number, k: number, target
     : make(name, "gemm", n, k, m, { transA: true, target, ...more });
 }
 
+/** With one A for all, which is made once. */
 function tall(m: number, n: number, more: More = {}): Case[] {
-  return (["av", "atb"] as const).flatMap((kind) =>
+  let A: Operand | undefined;
+  const all = (["av", "atb"] as const).flatMap((kind) =>
     widths.map((k, i) => thinProduct(kind, m, n, k, thin[kind][i]!, more))
   );
+  return all.map((c) => ({
+    ...c,
+    inputs: () => ({ a: A ??= random(m, n, 1), b: random(c.transA ? m : n, c.n, 2) }),
+  }));
 }
 
 /** Rows that lie 4 KB apart. */
@@ -149,15 +155,6 @@ function fused(m: number, n: number): Case[] {
   return ([[1, 1.4], [8, 1.2]] as const).map(([k, target]) =>
     make(`atav ${m}x${n} k=${k}`, "atav", m, n, k, { target })
   );
-}
-
-/** With one A for all, which is made once. */
-function huge(m: number, n: number): Case[] {
-  let A: Operand | undefined;
-  return tall(m, n, { nativeOnly: true }).map((c) => ({
-    ...c,
-    inputs: () => ({ a: A ??= random(m, n, 1), b: random(c.transA ? m : n, c.n, 2) }),
-  }));
 }
 
 const spectra: Readonly<Record<string, Spectrum>> = {
@@ -199,5 +196,11 @@ function overhead(): Case[] {
 
 export function allCases(threads: number): Case[] {
   const thinProducts = [...tall(20000, 1000), ...strided(20000, 1000, 1024), ...fused(20000, 1000)];
-  return [...overhead(), ...squares(threads), ...thinProducts, ...factorisations(), ...huge(50000, 4000)];
+  return [
+    ...overhead(),
+    ...squares(threads),
+    ...thinProducts,
+    ...factorisations(),
+    ...tall(50000, 4000, { nativeOnly: true }),
+  ];
 }

@@ -14,13 +14,22 @@ import { type Limits, measureLimits } from "./limits.ts";
 import { machineKey } from "./machine.ts";
 import { commandLine, refuse } from "./options.ts";
 import { drawMemory, drawRatios, drawTimes } from "./plots.ts";
-import { grow, type Grown, type Growth, growths, scaleCells, scaleHeadings, scaleNumeric } from "./scale/rows.ts";
+import {
+  grow,
+  type Grown,
+  type Growth,
+  growths,
+  scaleCells,
+  scaleHeadings,
+  scaleNumeric,
+  type ScaleRow,
+} from "./scale/rows.ts";
 import { cells, headings, numeric, remarks, type Standing, standing } from "./standing.ts";
 import { Foresight, type Outcome, race } from "./turns.ts";
 
 const out = fileURLToPath(new URL("../out/bench", import.meta.url));
 /** After so long the JavaScript peers, most of which are slow, are asked no more, so that the rest has its time. */
-const SCRIPTS_MS = 7 * 60_000;
+const SCRIPTS_MS = 3 * 60_000;
 /** With --quick, cases with fewer operations only. */
 const QUICK_FLOPS = 1e9;
 
@@ -64,6 +73,11 @@ function json(outcome: Outcome): void {
   for (const missed of outcome.missed) console.log(JSON.stringify({ case: outcome.case.name, threads, ...missed }));
 }
 
+/** All figures, for programs. */
+function keep(outcomes: readonly Outcome[], scale: readonly ScaleRow[]): void {
+  writeFileSync(join(out, "results.json"), `${JSON.stringify({ key, limits, outcomes, scale }, undefined, 1)}\n`);
+}
+
 async function measure(cases: readonly Case[]): Promise<{ outcomes: Outcome[]; told: string[] }> {
   if (cases.length === 0) return { outcomes: [], told: [] };
   const peers = values.alone ? [] : [...native, ...values.peer ? [] : javascript];
@@ -86,6 +100,7 @@ async function measure(cases: readonly Case[]): Promise<{ outcomes: Outcome[]; t
       const outcome = await race(values.sync ? { ...c, sync: true } : c, contenders, { chain, quick }, foresight);
       if (values.json) json(outcome);
       outcomes.push(outcome);
+      keep(outcomes, []); // an interrupted run leaves what it has
     }
   } finally {
     for (const contender of contenders) contender[Symbol.dispose]();
@@ -163,6 +178,8 @@ async function draw(standings: readonly Standing[], all: readonly Growth[]): Pro
 }
 
 const cases = allCases(threads).filter(({ name, flops }) => wanted(name) && !(quick && flops > QUICK_FLOPS));
+const key = machineKey(String(facts["isa"] ?? facts["device"]), Number(facts["cores"]), threads);
+mkdirSync(out, { recursive: true });
 const limits: Limits | undefined = cases.length > 0 ? await measureLimits(threads) : undefined;
 const stand = (outcome: Outcome): Standing => standing(outcome, limits);
 const { outcomes, told } = await measure(cases);
@@ -174,9 +191,7 @@ if (outcomes.length === 0 && grown.rows.length === 0 && grown.failed.length === 
     2,
   );
 }
-const key = machineKey(String(facts["isa"] ?? facts["device"]), Number(facts["cores"]), threads);
 const text = report(outcomes, told, grown);
-mkdirSync(out, { recursive: true });
 writeFileSync(join(out, "report.txt"), `${text}\n`);
 writeFileSync(
   join(out, "results.json"),

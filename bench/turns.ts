@@ -16,10 +16,11 @@ const [TURN_MS, LIMIT_MS] = [40, 20_000];
 const LONG_MS = 1000;
 /** A compiler that works while the program runs has this long before anything counts. */
 const WARM_MS = 500;
-/** Turns of those whose call takes less than so many milliseconds, and of those so far behind the fastest. */
+/** Turns of those whose call takes less than so many milliseconds. */
 const turnsBelow = [[1600, 5], [5000, 3], [Infinity, 1]] as const;
-const turnsBehind = [[LONG_MS, 2], [Infinity, 1]] as const;
-const [BEHIND, FEW] = [10, 2];
+/** So many times slower than the fastest is far behind, for short and for long calls; such a contender has few turns,
+ * or its first run only. */
+const BEHIND = { short: 10, long: 2 }, FEW = 2;
 /** A turn is disturbed when others use more than a tenth of it; such turns are repeated while there is patience. */
 const [DISTURBED, PATIENCE_MS, PAUSE_MS] = [0.1, 2000, 200];
 
@@ -140,9 +141,10 @@ class Race {
   async run(): Promise<void> {
     const fastest = Math.min(...this.entries.map(({ first }) => first));
     const wanted = ({ first, contender }: Entry): number => {
-      const behind = contender.name !== OURS && first > BEHIND * fastest;
-      const turns = (behind ? turnsBehind : turnsBelow).find(([below]) => first < below)![1];
-      return this.#settings.quick ? Math.min(FEW, turns) : turns;
+      const long = first >= LONG_MS;
+      const behind = contender.name !== OURS && first > (long ? BEHIND.long : BEHIND.short) * fastest;
+      const turns = turnsBelow.find(([below]) => first < below)![1];
+      return behind ? long ? 1 : FEW : this.#settings.quick ? Math.min(FEW, turns) : turns;
     };
     const patience = performance.now() + (this.#settings.quick ? 0 : PATIENCE_MS);
     const most = Math.max(...this.entries.map(wanted));

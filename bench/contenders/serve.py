@@ -21,6 +21,18 @@ def store(results, folder):
     return files
 
 
+loaded = {}
+
+
+def load(path, m, n):
+    """The matrix in a file; one that is asked for again is read once."""
+    stat = os.stat(path)
+    key = stat.st_mtime_ns, stat.st_size, m, n
+    if loaded.get(path, (None,))[0] != key:
+        loaded[path] = key, np.fromfile(path, np.float32).reshape(m, n)
+    return loaded[path][1]
+
+
 def serve(version, ops):
     """ops: by operation, then by the way to it, a function of (operands, parameters) that gives what is timed."""
     print(json.dumps({"version": version, "ops": list(ops)}), flush=True)
@@ -30,8 +42,7 @@ def serve(version, ops):
         try:
             if request["do"] == "prepare":
                 runs, results = {}, {}
-                given = {name: np.fromfile(path, np.float32).reshape(m, n)
-                         for name, (path, m, n) in request["files"].items()}
+                given = {name: load(*file) for name, file in request["files"].items()}
                 runs = {v: make(given, request["params"]) for v, make in ops.get(request["op"], {}).items()}
                 reply = {"variants": list(runs)}
             elif request["do"] == "run":
