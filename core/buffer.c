@@ -18,6 +18,17 @@ int32_t tsr_align(const void *memory, uint32_t *skip) {
   return TSR_OK;
 }
 
+void tsr_advise(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  enum { LARGE = 4 << 20 };
+  const uintptr_t page = page_bytes(), first = ((uintptr_t)memory + page - 1) / page * page;
+  if (bytes >= LARGE) madvise((void *)first, ((uintptr_t)memory + bytes - first) / page * page, MADV_HUGEPAGE);
+#else
+  (void)memory;
+  (void)bytes;
+#endif
+}
+
 /* ---- slots ---- */
 
 static uint32_t handle_of(const tsr_buffers *buffers, uint32_t index) {
@@ -94,7 +105,10 @@ static tsr_memory *map(uint64_t bytes) {
   if (!memory || bytes == 0) return memory;
   memory->bytes = (size_t)bytes;
   memory->base = mmap(NULL, memory->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory->base != MAP_FAILED) return memory;
+  if (memory->base != MAP_FAILED) {
+    tsr_advise(memory->base, memory->bytes);
+    return memory;
+  }
   free(memory);
   return NULL;
 }
@@ -146,6 +160,7 @@ int32_t tsr_wrap(uint32_t ctx, void *memory, uint32_t bytes_low, uint32_t bytes_
     return tsr_fail(context, TSR_E_ARGUMENT, "wrap: %llu bytes reach beyond the address space",
                     (unsigned long long)bytes);
   }
+  tsr_advise(memory, (size_t)bytes);
   if (!context->device->attach) return add(context, "wrap", memory, bytes, NULL, buffer);
   tsr_memory *seen = calloc(1, sizeof *seen);
   if (!seen || !attach(context, memory, (size_t)bytes, seen)) return no_memory(context, "wrap", bytes);

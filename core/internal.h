@@ -109,6 +109,10 @@ void tsr_buffers_close(const tsr_device *device, tsr_buffers *buffers);
 /* The live slot of a handle, or NULL. */
 const tsr_slot *tsr_buffer(const tsr_context *context, uint32_t handle);
 
+/* Asks the system for large pages behind memory that is large enough, where nothing was written yet: every page costs
+ * a fault at its first touch, and then a place in a small table. Where it has none, nothing changes. */
+void tsr_advise(void *memory, size_t bytes);
+
 /* ---- view.c ---- */
 
 /* A number of this type has 2^shift bytes. */

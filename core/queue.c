@@ -14,7 +14,7 @@ void *tsr_scratch(tsr_run *run, size_t bytes) {
   free(run->scratch);
   run->scratch_bytes = 0;
   if (posix_memalign(&run->scratch, 64, bytes) != 0) run->scratch = NULL;
-  else run->scratch_bytes = bytes;
+  else tsr_advise(run->scratch, run->scratch_bytes = bytes);
   return run->scratch;
 }
 

@@ -24,6 +24,8 @@ const POOL_BYTES = 64 << 20;
 const PAGE_SLACK = 1 << 14;
 const IDLE_MS = 1000;
 const FREE_PIECES = 1024;
+/** From this size on the library is told of memory before anything is written there: it asks for large pages. */
+const LARGE_BYTES = 1 << 22;
 
 /** Fresh memory after which dropped matrices should have been collected, and a size that no machine can allocate. */
 const COLLECT_BYTES = 128 << 20;
@@ -207,7 +209,9 @@ export class Memory {
     this.#collect(bytes);
     try {
       const buffer = new ArrayBuffer(bytes + PAGE_SLACK);
-      return new Block(buffer, this.#host.align(new Uint8Array(buffer)), bytes);
+      const block = new Block(buffer, this.#host.align(new Uint8Array(buffer)), bytes);
+      if (bytes >= LARGE_BYTES) this.handle(block);
+      return block;
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       if (bytes < 2 ** 31) {

@@ -1,5 +1,6 @@
 // Memory: what is dropped or disposed is given back, what is used after that says so, and pending work is never harmed.
 import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as la from "../src/index.ts";
 import { Matrix, open } from "../src/index.ts";
@@ -30,6 +31,23 @@ describe("10,000 rounds (2,500 on an emulated device) of making and using", () =
     }
   }
 });
+
+/** Bytes for which this process asked for large pages; the system lists them on Linux, where it has such pages. */
+function askedForLarge(): number {
+  const maps = readFileSync("/proc/self/smaps", "utf8").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const asked = maps.filter((text) => /^VmFlags:.* hg\b/m.test(text));
+  return asked.reduce((sum, text) => sum + 1024 * Number(/^Size: +(\d+)/m.exec(text)![1]), 0);
+}
+
+if (existsSync("/sys/kernel/mm/transparent_hugepage/enabled")) {
+  it("large matrices lie on large pages, where the system has them, and small ones do not", () => {
+    const before = askedForLarge();
+    using small = Matrix.random(700, 700);
+    assert.equal(askedForLarge(), before, `${small.shape}`);
+    using large = Matrix.from(new Float32Array(9 * MB / 4), [9, MB / 4]);
+    assert.ok(askedForLarge() - before >= 9 * MB - 4096 * 2, `${large.shape}: ${askedForLarge() - before}`);
+  });
+}
 
 describe("dispose", () => {
   const sizes = [[1, 1], [30, 40], [300, 400]] as const;
