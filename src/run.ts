@@ -53,8 +53,10 @@ export function flushSync(device: Device): void {
 
 /** Runs what was encoded on the calling thread, after all that is on its way. */
 function here(device: Device): void {
-  if (device.idle) return;
-  if (!tracing()) return void device.submit(true);
+  if (!tracing()) {
+    if (!device.idle) device.submit(true);
+    return;
+  }
   const start = performance.now();
   device.submit(true);
   settle(device, performance.now() - start);
