@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* How long a thread looks for news: in place, then giving way to any other thread that wants its processor; then it
- * sleeps, and to be woken takes it about 40000. */
-enum { SPIN_NANOSECONDS = 50000, YIELD_NANOSECONDS = 500000 };
+/* How long a thread looks for news in place; how long a worker then goes on, giving way to any other thread, before it
+ * sleeps, since to be woken takes it about 40000; and how long giving way takes at most where no other wants the
+ * processor: where one does, a worker that sleeps is given it back sooner. */
+enum { SPIN_NANOSECONDS = 50000, LINGER_NANOSECONDS = 500000, ALONE_NANOSECONDS = 20000 };
 
 typedef struct {
   tsr_pool *pool;
@@ -46,11 +47,12 @@ static int64_t nanoseconds(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Whether a thread that has looked for news since then may go on. */
+/* Whether a worker that has looked for news since then may go on. */
 static bool linger(int64_t since) {
-  int64_t waited = nanoseconds() - since;
-  if (waited >= SPIN_NANOSECONDS) sched_yield();
-  return waited < YIELD_NANOSECONDS;
+  int64_t now = nanoseconds();
+  if (now - since < SPIN_NANOSECONDS) return true;
+  sched_yield();
+  return now - since < LINGER_NANOSECONDS && nanoseconds() - now < ALONE_NANOSECONDS;
 }
 
 static inline uint32_t run_of(uint64_t word) { return (uint32_t)(word >> 32); }
@@ -107,13 +109,13 @@ static void *worker_main(void *argument) {
 
 /* The caller's end of a run: waits for chunks that workers hold. */
 static void await_done(tsr_pool *pool, size_t count) {
-  int64_t since = nanoseconds();
+  int64_t until = nanoseconds() + SPIN_NANOSECONDS;
   do {
     for (int i = 0; i < 32; i++) {
       if (atomic_load(&pool->done) == count) return;
       relax();
     }
-  } while (linger(since));
+  } while (nanoseconds() < until);
   pthread_mutex_lock(&pool->lock);
   atomic_store(&pool->waiting, true);
   while (atomic_load(&pool->done) != count) pthread_cond_wait(&pool->finished, &pool->lock);
