@@ -19,6 +19,11 @@ INLINE vector madd(vector x, vector y, vector z);
 INLINE double total(vector x);
 INLINE vector widen(const float *from);
 
+/* The first n lanes, 0 < n < LANES, the others 0; no other number of memory is touched. */
+INLINE vector widen_part(const float *from, size_t n);
+INLINE vector load_part(const double *from, size_t n);
+INLINE void store_part(double *to, size_t n, vector x);
+
 INLINE vector load(const double *from) {
   vector x;
   memcpy(&x, from, sizeof x);
@@ -35,27 +40,18 @@ typedef struct {
   vector f[SUM_ROWS];
 } strip;
 
-/* A vector of some columns in `rows` rows. */
-INLINE void step(const size_t rows, const bool dots, const bool sums, const strip *s, size_t t, vector *sum) {
-  vector along = dots ? load(s->x + t) : spread(0), across = sums ? load(s->y + t) : spread(0);
+/* A vector of some columns in `rows` rows; of its lanes only the first n where that is not 0. */
+INLINE void step(const size_t rows, const bool dots, const bool sums, const strip *s, size_t t, size_t n, vector *sum) {
+  vector along = spread(0), across = spread(0);
+  if (dots) along = n > 0 ? load_part(s->x + t, n) : load(s->x + t);
+  if (sums) across = n > 0 ? load_part(s->y + t, n) : load(s->y + t);
   UNROLL for (size_t r = 0; r < rows; r++) {
-    vector e = widen(s->a[r] + t);
+    vector e = n > 0 ? widen_part(s->a[r] + t, n) : widen(s->a[r] + t);
     if (dots) sum[r] = madd(e, along, sum[r]);
     if (sums) across = madd(e, s->f[r], across);
   }
-  if (sums) store(s->y + t, across);
-}
-
-/* The columns that make up no vector. */
-INLINE void finish(const size_t rows, const bool dots, const bool sums, const tsr_sweep *given, size_t first,
-                   size_t t) {
-  for (size_t r = first; r < first + rows; r++) {
-    for (size_t q = t; q < given->k; q++) {
-      double e = (double)given->a[r * given->lda + q];
-      if (dots) given->dots[r] += e * given->x[q];
-      if (sums) given->y[q] += e * given->f[r];
-    }
-  }
+  if (sums && n > 0) store_part(s->y + t, n, across);
+  else if (sums) store(s->y + t, across);
 }
 
 INLINE void sweep(const size_t rows, const bool dots, const bool sums, const tsr_sweep *given, size_t first) {
@@ -69,15 +65,15 @@ INLINE void sweep(const size_t rows, const bool dots, const bool sums, const tsr
   }
   size_t t = 0;
   for (; t + 2 * LANES <= k; t += 2 * LANES) {
-    step(rows, dots, sums, &s, t, even);
-    step(rows, dots, sums, &s, t + LANES, odd);
+    step(rows, dots, sums, &s, t, 0, even);
+    step(rows, dots, sums, &s, t + LANES, 0, odd);
   }
   if (t + LANES <= k) {
-    step(rows, dots, sums, &s, t, even);
+    step(rows, dots, sums, &s, t, 0, even);
     t += LANES;
   }
+  if (t < k) step(rows, dots, sums, &s, t, k - t, odd);
   UNROLL for (size_t r = 0; dots && r < rows; r++) given->dots[first + r] += total(even[r] + odd[r]);
-  if (t < k) finish(rows, dots, sums, given, first, t);
 }
 
 INLINE void sweep_rows(const size_t together, const bool dots, const bool sums, const tsr_sweep *s) {

@@ -10,6 +10,15 @@ typedef __m256d vector;
 INLINE vector spread(double x) { return _mm256_set1_pd(x); }
 INLINE vector madd(vector x, vector y, vector z) { return _mm256_fmadd_pd(x, y, z); }
 INLINE vector widen(const float *from) { return _mm256_cvtps_pd(_mm_loadu_ps(from)); }
+INLINE __m256i lanes(size_t n) {
+  return _mm256_cmpgt_epi64(_mm256_set1_epi64x((long long)n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+INLINE vector widen_part(const float *from, size_t n) {
+  const __m128i mask = _mm_cmpgt_epi32(_mm_set1_epi32((int)n), _mm_setr_epi32(0, 1, 2, 3));
+  return _mm256_cvtps_pd(_mm_maskload_ps(from, mask));
+}
+INLINE vector load_part(const double *from, size_t n) { return _mm256_maskload_pd(from, lanes(n)); }
+INLINE void store_part(double *to, size_t n, vector x) { _mm256_maskstore_pd(to, lanes(n), x); }
 INLINE double total(vector x) { return tsr_sum_lanes(x); }
 
 void tsr_turn_avx2(size_t n, double *x, double *y, double c, double s) {
