@@ -71,23 +71,29 @@ function length(x: ArrayLike<number>): number {
 
 /** |E|_F from E G. */
 const estimate = (x: Vectors): number => length(x) / Math.sqrt(P);
-const size = ({ data }: Operand): number => length(data);
 
-const norms = new WeakMap<Float32Array, number>();
+/** What takes a read of a large operand, of each operand once. */
+function remembered<T>(compute: (A: Operand) => T): (A: Operand) => T {
+  const known = new WeakMap<Float32Array, T>();
+  return (A) => {
+    let found = known.get(A.data);
+    if (found === undefined) known.set(A.data, found = compute(A));
+    return found;
+  };
+}
 
-/** |A|_2 by a few steps of power iteration, never more than the truth; of each matrix once. */
-function norm2(A: Operand): number {
-  let found = norms.get(A.data);
-  if (found !== undefined) return found;
-  let x = signs(A.shape[1]);
+const size = remembered(({ data }: Operand): number => length(data));
+
+/** |A|_2 by a few steps of power iteration, never more than the truth. */
+const norm2 = remembered((A: Operand): number => {
+  let x = signs(A.shape[1]), found = 0;
   for (let i = 0; i < 6; i++) {
     const y = times(A, x), most = length(y);
     found = most / length(x);
     x = transposed(A, y.map((value) => value / most));
   }
-  norms.set(A.data, found!);
-  return found!;
-}
+  return found;
+});
 
 /** The lower triangle as a matrix, or as the symmetric matrix it stands for. */
 function lower({ shape: [m, n], data }: Operand, mirrored: boolean): Operand {
@@ -172,9 +178,13 @@ function means({ shape: [m, n], data }: Operand): Float64Array {
   return mean;
 }
 
-function product(c: Case, { a, b }: Operands, found: Operands, chain: number): Figures {
-  const g = signs(c.n), C = found["c"]!;
-  const truth = apply(a!, apply(b!, g, c.transB), c.transA);
+/** Of a case's operands once, not for each contender. */
+const truths = new WeakMap<Operands, Vectors>();
+
+function product(c: Case, given: Operands, found: Operands, chain: number): Figures {
+  const { a, b } = given, g = signs(c.n), C = found["c"]!;
+  let truth = truths.get(given);
+  if (!truth) truths.set(given, truth = apply(a!, apply(b!, g, c.transB), c.transA));
   const residual = estimate(minus(times(C, g), truth)) / (size(a!) * size(b!));
   return { residual, bound: productBound(c.k, chain) * u };
 }
