@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from serve import serve
+from serve import placed, serve
 
 ROWS, COLUMNS, PLAIN, TURNED, LOWER, LEFT, NON_UNIT = 101, 102, 111, 112, 122, 141, 131
 
@@ -51,14 +51,10 @@ def after(restore, *calls):
 
 
 def gemm(x, p):
-    a, b = x["a"], x["b"]
-    if p.get("lda"):
-        wide = np.zeros((a.shape[0], p["lda"]), np.float32)
-        wide[:, : a.shape[1]] = a
-        a = wide
+    a, b = placed(x["a"], p), x["b"]
     m, n, k, c = p["m"], p["n"], p["k"], np.empty((p["m"], p["n"]), np.float32)
     turns = [TURNED if p.get(name) else PLAIN for name in ("transA", "transB")]
-    call = bind("cblas_sgemm", ROWS, *turns, m, n, k, 1.0, a, a.shape[1], b, b.shape[1], 0.0, c, n)
+    call = bind("cblas_sgemm", ROWS, *turns, m, n, k, 1.0, a, p.get("lda") or a.shape[1], b, b.shape[1], 0.0, c, n)
     return lambda: call({"c": c})
 
 

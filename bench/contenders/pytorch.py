@@ -1,10 +1,9 @@
 """PyTorch on the processor; argument 1 is the number of threads; started by bench/contenders.ts."""
 import sys
 
-import numpy as np
 import torch
 
-from serve import serve
+from serve import placed, serve
 
 L = torch.linalg
 
@@ -20,11 +19,7 @@ def on(compute, by_columns=True):
 
 
 def gemm(x, p):
-    a, b = x["a"], x["b"]
-    if p.get("lda"):
-        wide = np.zeros((a.shape[0], p["lda"]), np.float32)
-        wide[:, : a.shape[1]] = a
-        a = wide[:, : a.shape[1]]
+    a, b = placed(x["a"], p), x["b"]
     a, b = (torch.from_numpy(t.T if p.get(turned) else t) for t, turned in ((a, "transA"), (b, "transB")))
     c = torch.empty((p["m"], p["n"]))
     return lambda: {"c": torch.matmul(a, b, out=c)}

@@ -33,6 +33,15 @@ def load(path, m, n):
     return loaded[path][1]
 
 
+def placed(a, p):
+    """The matrix, or the left part of one with p's lda columns."""
+    if not p.get("lda"):
+        return a
+    wide = np.zeros((a.shape[0], p["lda"]), np.float32)
+    wide[:, : a.shape[1]] = a
+    return wide[:, : a.shape[1]]
+
+
 def serve(version, ops):
     """ops: by operation, then by the way to it, a function of (operands, parameters) that gives what is timed."""
     print(json.dumps({"version": version, "ops": list(ops)}), flush=True)
