@@ -5,25 +5,17 @@
  * are further apart than 2^-60 and the roots from them than 2^-200, so that no product underflows. */
 #ifndef TSR_KERNEL_SECULAR_H
 #define TSR_KERNEL_SECULAR_H
-#include <string.h>
 #include "gemm.h"
 
 #define UNROLL _Pragma("GCC unroll 8")
-#define INLINE static inline __attribute__((always_inline))
 
 typedef double vector __attribute__((vector_size(BYTES)));
 typedef int64_t mask __attribute__((vector_size(BYTES)));
 typedef float narrow __attribute__((vector_size(BYTES / 2)));
 
-enum { LANES = BYTES / sizeof(double), SHARED = 4, COLUMNS = TSR_SECULAR_COLUMNS, WIDE = COLUMNS / LANES };
+#include "kernel_register.h"
 
-INLINE vector load(const double *from) {
-  vector x;
-  memcpy(&x, from, sizeof x);
-  return x;
-}
-
-INLINE void store(double *to, vector x) { memcpy(to, &x, sizeof x); }
+enum { SHARED = 4, COLUMNS = TSR_SECULAR_COLUMNS, WIDE = COLUMNS / LANES };
 
 INLINE double total(vector x) {
   double sum = 0;

@@ -3,13 +3,12 @@
  * register; behind it spread, all lanes x, and madd, x y + z. */
 #ifndef TSR_KERNEL_STRIP_H
 #define TSR_KERNEL_STRIP_H
-#include <string.h>
 #include "gemm.h"
+#include "kernel_register.h"
 
 #define UNROLL _Pragma("GCC unroll 8")
-#define INLINE static inline __attribute__((always_inline))
 
-enum { LANES = sizeof(vector) / sizeof(double), WIDE = TSR_STRIP / LANES, ROWS = TSR_RANK2_ROWS };
+enum { WIDE = TSR_STRIP / LANES, ROWS = TSR_RANK2_ROWS };
 
 /* A row of a strip. */
 typedef struct {
@@ -18,14 +17,6 @@ typedef struct {
 
 INLINE vector spread(double x);
 INLINE vector madd(vector x, vector y, vector z);
-
-INLINE vector load(const double *from) {
-  vector x;
-  memcpy(&x, from, sizeof x);
-  return x;
-}
-
-INLINE void store(double *to, vector x) { memcpy(to, &x, sizeof x); }
 
 INLINE row load_row(const double *from) {
   row r;

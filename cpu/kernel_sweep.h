@@ -3,15 +3,14 @@
  * `vector`, the doubles of one register; behind it the functions that are only declared here. */
 #ifndef TSR_KERNEL_SWEEP_H
 #define TSR_KERNEL_SWEEP_H
-#include <string.h>
 #include "gemm.h"
+#include "kernel_register.h"
 
 #ifndef UNROLL
 #define UNROLL _Pragma("GCC unroll 32")
-#define INLINE static inline __attribute__((always_inline))
 #endif
 
-enum { LANES = sizeof(vector) / sizeof(double), DOT_ROWS = 4, SUM_ROWS = 8 };
+enum { DOT_ROWS = 4, SUM_ROWS = 8 };
 
 /* All lanes x; x y + z; the sum of all lanes, by halves; and as many floats as a vector has lanes. */
 INLINE vector spread(double x);
@@ -23,14 +22,6 @@ INLINE vector widen(const float *from);
 INLINE vector widen_part(const float *from, size_t n);
 INLINE vector load_part(const double *from, size_t n);
 INLINE void store_part(double *to, size_t n, vector x);
-
-INLINE vector load(const double *from) {
-  vector x;
-  memcpy(&x, from, sizeof x);
-  return x;
-}
-
-INLINE void store(double *to, vector x) { memcpy(to, &x, sizeof x); }
 
 /* Some rows: where they lie, and what is the same for all columns. */
 typedef struct {
