@@ -1,20 +1,8 @@
-/* bdsdc.c: singular values and right singular vectors of a bidiagonal matrix B as the tridiagonal eigenproblem of B'B,
- * and the product with B that leads to the left ones. */
+/* bdsdc.c: singular values and right singular vectors of a bidiagonal matrix B as the tridiagonal eigenproblem of B'B. */
 #include <math.h>
 #include "gemm.h"
-#include "pool.h"
 #include "stedc.h"
 #include "stedc_scale.h"
-
-enum { ROWS = 32 };
-
-typedef struct {
-  const double *d, *e;
-  const float *Z;
-  float *W;
-  size_t n, ldz, ldw;
-  const tsr_run *run;
-} product;
 
 static size_t squares_bytes(size_t n) { return tsr_round_up(2 * n * sizeof(double), 64); }
 
@@ -60,25 +48,4 @@ int32_t tsr_bdsdc_solve(tsr_run *run, size_t n, const double *d, const double *e
 int32_t tsr_bdsdc_reference(tsr_run *run, size_t n, const double *d, const double *e, double *s, float *Z, size_t ldz,
                             void *workspace) {
   return solve(run, n, d, e, s, Z, ldz, true, workspace);
-}
-
-static void times_rows(void *context, size_t chunk, uint32_t worker) {
-  const product *p = context;
-  size_t end = tsr_min(p->n, (chunk + 1) * ROWS);
-  (void)worker;
-  for (size_t i = chunk * ROWS; i < end && !tsr_stopped(p->run); i++) {
-    const float *z = p->Z + i * p->ldz;
-    float *w = p->W + i * p->ldw;
-    if (i + 1 == p->n) {
-      for (size_t j = 0; j < p->n; j++) w[j] = (float)(p->d[i] * (double)z[j]);
-    } else {
-      for (size_t j = 0; j < p->n; j++) w[j] = (float)(p->d[i] * (double)z[j] + p->e[i] * (double)z[p->ldz + j]);
-    }
-  }
-}
-
-void tsr_bidiagonal_times(tsr_run *run, size_t n, const double *d, const double *e, const float *Z, size_t ldz,
-                          float *W, size_t ldw) {
-  product p = {d, e, Z, W, n, ldz, ldw, run};
-  tsr_pool_run(run->pool, tsr_parts(n, ROWS), times_rows, &p);
 }

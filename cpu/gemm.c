@@ -39,9 +39,24 @@ uint32_t tsr_fast_chain(uint32_t isa) {
 /* Scalars that float32 holds to full precision. */
 static bool fits_float(double x) { return x == 0 || !isfinite(x) || (fabs(x) >= FLT_MIN && fabs(x) <= FLT_MAX); }
 
+/* A factor that rounds nothing. */
+static bool power_of_two(double x) {
+  int exponent;
+  return fabs(frexp(x, &exponent)) == 0.5;
+}
+
+/* Of pairs, through which a number of terms is folded to one. */
+static size_t levels(size_t terms) {
+  size_t levels = 0;
+  for (size_t folded = 1; folded < terms; folded *= 2) levels++;
+  return levels;
+}
+
 /* A term may see chain + ceil(log2(ceil(K/chain))) + 2 roundings.
  *
- * chain 32: in a block of at most 8 chains it sees 32 + 3. More blocks are added in float64, which rounds once more.
+ * chain 32: in a block of at most 8 chains it sees 32 + 3, and where alpha rounds nothing one more for each block that
+ * is added to it. More blocks than the bound allows, which is from K = 1537 on, are added in float64, which rounds
+ * once.
  *
  * Default: blocks are added to C one after the other, so a term sees the size of its block, one for each block, and
  * one for alpha as float. The fewest blocks that keep the bound are taken; where no number of them does, which is
@@ -49,9 +64,11 @@ static bool fits_float(double x) { return x == 0 || !isfinite(x) || (fabs(x) >= 
 tsr_blocks tsr_blocks_of(const tsr_product *g) {
   bool fits = fits_float(g->alpha) && fits_float(g->beta);
   size_t least = tsr_parts(g->k, BLOCK);
-  if (g->chain == 32) return (tsr_blocks){tsr_round_up(tsr_parts(g->k, least), 32), least, 32, least > 1 || !fits};
-  size_t bound = TSR_CHAIN_DEFAULT + 2;
-  for (size_t chains = 1; chains < least; chains *= 2) bound++;
+  if (g->chain == 32) {
+    bool few = least == 1 || (power_of_two(g->alpha) && least <= levels(tsr_parts(g->k, 32)));
+    return (tsr_blocks){tsr_round_up(tsr_parts(g->k, least), 32), least, 32, !few || !fits};
+  }
+  size_t bound = TSR_CHAIN_DEFAULT + 2 + levels(least);
   for (size_t count = least; count < bound; count++) {
     size_t size = tsr_round_up(tsr_parts(g->k, count), 8);
     if (size + count + 1 <= bound) return (tsr_blocks){size, tsr_parts(g->k, size), size, !fits};

@@ -24,10 +24,6 @@ size_t tsr_bdsdc_workspace(size_t n, bool vectors);
 int32_t tsr_bdsdc_solve(tsr_run *run, size_t n, const double *d, const double *e, double *s, float *Z, size_t ldz,
                         void *workspace);
 
-/* W = B Z in float64, rounded once; W and Z are n x n. */
-void tsr_bidiagonal_times(tsr_run *run, size_t n, const double *d, const double *e, const float *Z, size_t ldz,
-                          float *W, size_t ldw);
-
 /* Implicit QL: the eigenvalues of T to d, in no order; e (n, the last element free) is destroyed. Each rotation of the
  * rows i and i+1 is told in turn: x, y = c x - s y, s x + c y; NULL: to nobody. So row i of a matrix that enters as I
  * becomes the vector of d[i]. False where it did not converge in 30 n steps, true when cancelled. Elements of T are at
