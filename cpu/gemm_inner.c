@@ -9,11 +9,11 @@ enum {
   STEPS = 128,           /* of K packed at a time */
   SUMS_MAX = 64,         /* of those added in float32: chains <= 128 + 64; the rest in float64; */
   SHORT_SUMS_MAX = 4,    /* of chains of 32: a term sees 32 + 2 + 3 and the rounding of C, right from K = 512 on */
-  IN_PLACE_ROWS = 16,    /* of C, so few that packing B takes as long as multiplying it, where a tile has */
+  IN_PLACE_ROWS = 32,    /* of C, so few that packing B takes as long as multiplying it, where a tile has */
   IN_PLACE_COLS = 16,    /* so few columns (wider ones, of AVX-512, take up to twice as long in place), */
   ALIAS = 128,           /* unless its rows, apart by so many floats, share few sets of the first-level cache */
   ROWS = 160,            /* most of a block of C, */
-  BLOCK_BYTES = 1 << 18, /* and most that its sums and the block of B take: they stay in the second-level cache */
+  BLOCK_BYTES = 3 << 17, /* and most that its sums and the block of B take: they stay in the second-level cache */
   THREAD_CHUNKS = 2,     /* wanted for each thread */
   CHUNKS = 64,           /* wanted, by cutting K into parts where there are fewer blocks; */
   PARTS_MAX = 16, PART_MIN = 2048 /* few and long, so that adding them costs nothing */

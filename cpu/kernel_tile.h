@@ -56,7 +56,7 @@ INLINE void chain(const int rows, const int vectors, const bool by_rows, size_t 
   for (; steps >= 4; steps -= 4) {
     UNROLL for (int u = 0; u < 4; u++) {
       if (u % 2 == 0) {
-        __builtin_prefetch(at->ahead, 0, 3);
+        __builtin_prefetch(at->ahead, 0, 2);
         at->ahead += at->stride;
       }
       step(rows, vectors, by_rows, at, sum);
