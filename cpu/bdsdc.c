@@ -1,4 +1,5 @@
-/* bdsdc.c: singular values and right singular vectors of a bidiagonal matrix B as the tridiagonal eigenproblem of B'B. */
+/* bdsdc.c: singular values and right singular vectors of a bidiagonal matrix B, by the tridiagonal eigenproblem of
+ * B'B. */
 #include <math.h>
 #include "gemm.h"
 #include "stedc.h"

@@ -2,12 +2,14 @@
  * row-wise substitution. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include "fast.h"
 #include "pool.h"
 #include "random.h"
 #include "solve.h"
 
-enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256, COLUMN_CHUNK = 4096 /* rows of a single column */, SUMS = 4 };
+enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256, COLUMN_CHUNK = 4096 /* rows of a single column */, SUMS = 4,
+       TILE_ROWS_MAX = 16 };
 
 static const double SHIFT = 0x1p-38, DEAD = 1e-3 * 0x1p-38, CERTIFIED = 0.5, ENTERED = 0.999;
 
@@ -17,6 +19,7 @@ typedef struct {
   size_t b;
   double norm[COLUMNS_MAX]; /* of the columns of W */
   bool dead[COLUMNS_MAX];
+  bool near; /* whether the unit columns are nearly orthogonal */
   double r[COLUMNS_MAX][COLUMNS_MAX]; /* W'W, then of unit columns, then its factor: upper triangle */
   float t[COLUMNS_MAX][COLUMNS_MAX];  /* R D^-1, the diagonal 1 for dead columns */
 } panel;
@@ -55,7 +58,8 @@ static bool scale(panel *p) {
       off += 2 * p->r[i][j] * p->r[i][j];
     }
   }
-  if (sqrt(off) <= CERTIFIED) return certified;
+  p->near = sqrt(off) <= CERTIFIED;
+  if (p->near) return certified;
   for (size_t j = 0; j < p->b; j++) p->r[j][j] += SHIFT;
   return false;
 }
@@ -146,6 +150,75 @@ static int32_t gram_of_one(panel *p) {
   return TSR_OK;
 }
 
+/* ---- columns nearly orthogonal ---- */
+
+typedef struct {
+  const panel *p;
+  const tsr_kernels *kernels;
+  size_t panels, panel; /* of the packed inverse, and floats from one to the next */
+  const float *inverse;
+} product;
+
+/* t = inv(T), in float64 and rounded once. */
+static void invert(panel *p) {
+  for (size_t i = p->b; i-- > 0;) {
+    double *row = p->r[i];
+    for (size_t j = i; j < p->b; j++) row[j] = i == j;
+    for (size_t k = i + 1; k < p->b; k++) {
+      const double factor = (double)p->t[i][k], *other = p->r[k];
+      for (size_t j = k; j < p->b; j++) row[j] -= factor * other[j];
+    }
+    for (size_t j = i; j < p->b; j++) row[j] /= (double)p->t[i][i];
+  }
+  for (size_t i = 0; i < p->b; i++) {
+    for (size_t j = i; j < p->b; j++) p->t[i][j] = (float)p->r[i][j];
+  }
+}
+
+/* Some rows, a tile of them at a time: the product goes to where its factor was. */
+static void multiply_rows(void *context, size_t chunk, uint32_t worker) {
+  const product *f = context;
+  const tsr_view *W = &f->p->op->v[0];
+  size_t first = chunk * CHUNK_ROWS, nr = f->kernels->nr, b = f->p->b;
+  tsr_cut tiles = tsr_cut_of(tsr_min(W->rows - first, CHUNK_ROWS), f->kernels->mr);
+  float *row = (float *)W->data + first * W->ld, result[TILE_ROWS_MAX * COLUMNS_MAX];
+  (void)worker;
+  for (size_t q = 0, height; q < tiles.count && !tsr_stopped(f->p->run); q++, row += height * W->ld) {
+    height = tsr_cut_size(&tiles, q);
+    for (size_t j = 0; j < f->panels; j++) {
+      tsr_tile tile = {.k = tsr_min(b, (j + 1) * nr),
+                       .chain = 32,
+                       .a = row,
+                       .lda = W->ld,
+                       .b = f->inverse + j * f->panel,
+                       .ldb = nr,
+                       .c = result + j * nr,
+                       .ldc = f->panels * nr,
+                       .alpha = 1,
+                       .ahead = (const char *)row};
+      f->kernels->tile[1][0][height](&tile);
+    }
+    for (size_t i = 0; i < height; i++) memcpy(row + i * W->ld, result + i * f->panels * nr, b * sizeof *row);
+  }
+}
+
+/* W = W inv(T) as a product. Its error is not larger than that of substitution here, where T is the triangle of columns
+ * nearly orthogonal. */
+static int32_t multiply(panel *p) {
+  const tsr_view *W = &p->op->v[0];
+  product f = {.p = p, .kernels = tsr_kernels_of(p->run->isa)};
+  f.panels = tsr_parts(p->b, f.kernels->nr);
+  f.panel = p->b * f.kernels->nr + TSR_PACK_SLACK;
+  float *packed = tsr_scratch(p->run, f.panels * f.panel * sizeof *packed);
+  if (packed == NULL) return TSR_E_MEMORY;
+  invert(p);
+  tsr_pack pack = {f.kernels->nr, f.panel, .width = p->b, .k = p->b, .from = &p->t[0][0], .ld = COLUMNS_MAX};
+  f.kernels->pack(&pack, packed);
+  f.inverse = packed;
+  tsr_pool_run(p->run->pool, tsr_parts(W->rows, CHUNK_ROWS), multiply_rows, &f);
+  return TSR_OK;
+}
+
 /* ---- any panel ---- */
 
 /* W = W inv(T), in float32. */
@@ -175,7 +248,7 @@ static int32_t orthonormalize(panel *p) {
   bool certified = scale(p);
   factor(p);
   uint32_t dead = write_t(p);
-  status = substitute(p);
+  status = p->b > 1 && p->near && dead == 0 ? multiply(p) : substitute(p);
   if (status == TSR_OK && dead > 0) tsr_pool_run(p->run->pool, tsr_parts(W->rows, CHUNK_ROWS), refill, p);
   info[0] = !certified || dead > 0;
   info[1] = dead;

@@ -77,9 +77,9 @@ export function* bidiagonalize(A: Matrix): Algorithm<Bidiagonal> {
 }
 
 /** Products of reflectors in a form that can be applied, from their vectors, which are taken over. T = striu(VᵀV) +
- * diag(VᵀV)/2 of each block, which may be wider than a panel, is inverted in float64, and N = T⁻¹ - I rounded once, for
- * M = V + V N: T is nearly I where V has many numbers of one size, so that this costs less of the orthogonality than the
- * panels' T in float32. */
+ * diag(VᵀV)/2 of each block, which may be wider than a panel, is inverted in float64, and N = T⁻¹ - I rounded once,
+ * for M = V + V N: T is nearly I where V has many numbers of one size, so that this costs less of the orthogonality
+ * than the panels' T in float32. */
 export function* accumulated(
   vectors: readonly Matrix[],
   block: number = tuned("reflectors.block", vectors[0]!),
