@@ -110,7 +110,8 @@ static void multiply_vector(const atav *p, size_t first, size_t rows, float *sum
     double sum[TSR_DOT_ROWS] = {0};
     size_t together = tsr_min(TSR_DOT_ROWS, rows - i);
     for (size_t t = 0; t < p->n; t += step) {
-      p->kernels->dots(together, tsr_min(step, p->n - t), a + i * p->lda + t, p->lda, p->v + t, part);
+      p->kernels->dots(together, tsr_min(step, p->n - t), a + i * p->lda + t, p->lda, p->v + t, part,
+                       tsr_dots_ahead(p->m, p->n, p->lda));
       for (size_t r = 0; r < together; r++) sum[r] += (double)part[r];
     }
     for (size_t r = 0; r < together; r++) y[i + r] = (float)sum[r];

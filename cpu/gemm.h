@@ -99,8 +99,9 @@ typedef struct {
   void (*unpack)(size_t width, size_t k, const float *panel, float *to, size_t ld);
   void (*substitute)(const tsr_corner *corner);                    /* X = inv(T) X */
   void (*fold)(size_t n, const float *from, double *to, bool add); /* to = from, or to += from */
-  /* y[r] = A(r,:) x for r < rows <= 4; at most TSR_DOT_STEPS * chain elements, in 16 chains folded pairwise. */
-  void (*dots)(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
+  /* y[r] = A(r,:) x for r < rows <= 4; at most TSR_DOT_STEPS * chain elements, in 16 chains folded pairwise. Meanwhile
+   * what lies `ahead` floats further is fetched; 0: nothing. */
+  void (*dots)(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);
   /* z = y' A: z[j] = sum over t < k of y[t] A(t,j), in order. */
   void (*rows)(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
   void (*sweep)(const tsr_sweep *sweep);
@@ -120,8 +121,13 @@ typedef struct {
 
 enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4 };
 
+/* The last argument of dots for an m x k matrix: two passes ahead where it is larger than caches are as a rule. */
+static inline size_t tsr_dots_ahead(size_t m, size_t k, size_t lda) {
+  return m * k > (size_t)1 << 22 ? 2 * TSR_DOT_ROWS * lda : 0;
+}
+
 void tsr_fold_portable(size_t n, const float *from, double *to, bool add);
-void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y);
+void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);
 void tsr_rows_portable(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
 void tsr_sweep_portable(const tsr_sweep *s);
 void tsr_turn_portable(size_t n, double *x, double *y, double c, double s);

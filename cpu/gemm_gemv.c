@@ -40,7 +40,8 @@ static void inner_products(void *context, size_t chunk, uint32_t worker) {
     float part[TSR_DOT_ROWS];
     size_t rows = tsr_min(TSR_DOT_ROWS, end - i);
     for (size_t t = 0; t < p->k; t += step) {
-      p->kernels->dots(rows, tsr_min(step, p->k - t), p->m + i * p->ld + t, p->ld, p->x + t, part);
+      p->kernels->dots(rows, tsr_min(step, p->k - t), p->m + i * p->ld + t, p->ld, p->x + t, part,
+                       tsr_dots_ahead(p->rows, p->k, p->ld));
       for (size_t r = 0; r < rows; r++) sum[r] += (double)part[r];
     }
     write(p, i, rows, sum);

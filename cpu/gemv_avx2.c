@@ -11,12 +11,14 @@ INLINE float sum_lanes(__m256 x) {
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-INLINE void dots(const size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y) {
+INLINE void dots(const size_t rows, const bool far, size_t k, const float *a, size_t lda, const float *x, float *y,
+                 size_t ahead) {
   __m256 s[TSR_DOT_ROWS][2];
   UNROLL for (size_t r = 0; r < rows; r++) s[r][0] = s[r][1] = _mm256_setzero_ps();
   size_t t = 0;
   for (; t + 2 * LANES <= k; t += 2 * LANES) {
     __m256 x0 = _mm256_loadu_ps(x + t), x1 = _mm256_loadu_ps(x + t + LANES);
+    UNROLL for (size_t r = 0; far && r < rows; r++) __builtin_prefetch(a + r * lda + t + ahead, 0, 2);
     UNROLL for (size_t r = 0; r < rows; r++) {
       s[r][0] = _mm256_fmadd_ps(_mm256_loadu_ps(a + r * lda + t), x0, s[r][0]);
       s[r][1] = _mm256_fmadd_ps(_mm256_loadu_ps(a + r * lda + t + LANES), x1, s[r][1]);
@@ -32,12 +34,15 @@ INLINE void dots(const size_t rows, size_t k, const float *a, size_t lda, const 
   UNROLL for (size_t r = 0; r < rows; r++) y[r] = sum_lanes(_mm256_add_ps(s[r][0], s[r][1]));
 }
 
-void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y) {
+void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead) {
   switch (rows) {
-    case 1: dots(1, k, a, lda, x, y); break;
-    case 2: dots(2, k, a, lda, x, y); break;
-    case 3: dots(3, k, a, lda, x, y); break;
-    default: dots(4, k, a, lda, x, y); break;
+    case 1: dots(1, false, k, a, lda, x, y, ahead); break;
+    case 2: dots(2, false, k, a, lda, x, y, ahead); break;
+    case 3: dots(3, false, k, a, lda, x, y, ahead); break;
+    default:
+      if (ahead > 0) dots(4, true, k, a, lda, x, y, ahead);
+      else dots(4, false, k, a, lda, x, y, ahead);
+      break;
   }
 }
 

@@ -4,7 +4,7 @@
 #include "gemm.h"
 #include <string.h>
 
-enum { MR = 4, NR = 8, NR64 = 4, LANES = 4, LANES64 = 2, LEVELS = 4 };
+enum { MR = 4, NR = 8, NR64 = 4, LANES = 4, LANES64 = 2, LEVELS = 4, LINE = 16 };
 _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
 _Static_assert(TSR_DOT_STEPS == 16, "the lanes of an inner product");
 
@@ -148,8 +148,11 @@ static float dot(size_t k, const float *a, const float *x) {
   return s[0];
 }
 
-void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y) {
-  for (size_t r = 0; r < rows; r++) y[r] = dot(k, a + r * lda, x);
+void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead) {
+  for (size_t r = 0; r < rows; r++) {
+    for (size_t t = 0; ahead > 0 && t < k; t += LINE) __builtin_prefetch(a + r * lda + t + ahead, 0, 2);
+    y[r] = dot(k, a + r * lda, x);
+  }
 }
 
 void tsr_rows_portable(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z) {

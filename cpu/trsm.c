@@ -118,7 +118,7 @@ static void by_rows(const leaf *l, float *x) {
     size_t i = s->lower ? done : s->n - done - rows, known = s->lower ? 0 : i + rows;
     float sum[TSR_DOT_ROWS];
     if (done > 0) {
-      l->kernels->dots(rows, done, tsr_operand_at(&s->t, i, known), s->t.ld, x + known, sum);
+      l->kernels->dots(rows, done, tsr_operand_at(&s->t, i, known), s->t.ld, x + known, sum, 0);
       for (size_t r = 0; r < rows; r++) x[i + r] -= sum[r];
     }
     substitute_single(s, i, rows, x);
