@@ -10,8 +10,6 @@
 enum {
   SMALL_WORK = 384, /* its cube is the most multiply-adds of a product done in place; */
   TINY_WORK = 72,   /* up to this cube wherever its rows lie: */
-  ALIAS = 1024,     /* rows of A apart by so many floats share one set of the first-level cache, */
-  WAYS = 8,         /* which holds so many of them for certain */
   SKINNY = 160,     /* most columns of V in A*V, and of both in A'B */
   SPLIT_MIN = 512,  /* shortest K of A'B, */
   SPLIT_RATIO = 16, /* also in terms of the shorter side of C */
@@ -91,7 +89,7 @@ static bool applies(const tsr_product *g, uint32_t tile) {
 static uint32_t choose(const tsr_product *g, size_t tile_rows) {
   size_t m = g->m, n = g->n, k = g->k;
   double work = (double)m * (double)n * (double)k;
-  bool aliased = !g->a.trans && g->a.ld % ALIAS == 0 && tsr_min(m, tile_rows) > WAYS;
+  bool aliased = tsr_rows_together(&g->a, tsr_min(m, tile_rows)) < tsr_min(m, tile_rows);
   bool split = k >= SPLIT_MIN && tsr_min(m, n) <= SKINNY && k >= SPLIT_RATIO * tsr_min(m, n);
   if (g->wide) return TSR_TILE_INNER;
   if (g->uplo == TSR_FULL) {

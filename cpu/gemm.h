@@ -218,6 +218,13 @@ bool tsr_inside(uint32_t uplo, size_t row, size_t col, size_t rows, size_t cols)
 
 static inline size_t tsr_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t tsr_max(size_t a, size_t b) { return a > b ? a : b; }
+/* Of so many rows of A those that can be read together where they lie: rows apart by TSR_ALIAS floats share one set of
+ * the first-level cache, which holds TSR_WAYS of them for certain. */
+enum { TSR_ALIAS = 1024, TSR_WAYS = 8 };
+static inline size_t tsr_rows_together(const tsr_operand *a, size_t rows) {
+  return !a->trans && a->ld % TSR_ALIAS == 0 ? tsr_min(rows, TSR_WAYS) : rows;
+}
+
 /* Here and in a cut without divisions where one part holds all: small products would feel them. */
 static inline size_t tsr_parts(size_t n, size_t size) { return n <= size ? n > 0 : (n + size - 1) / size; }
 static inline size_t tsr_round_up(size_t n, size_t unit) { return tsr_parts(n, unit) * unit; }

@@ -21,6 +21,7 @@ typedef struct {
   const tsr_product *g;
   const tsr_kernels *kernels;
   tsr_blocks blocks;
+  size_t height;         /* most rows of a tile */
   size_t panels, panel;  /* panels of B, floats from one to the next */
   size_t packed;         /* first panel of B that is packed; those before it stay in place */
   tsr_cut down, across;  /* chunks of work: rows of C, panels of B; */
@@ -76,7 +77,7 @@ static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut 
     if (sum) {
       p->kernels->fold(rows * width, buffer, sum, t0 > 0);
       if (t0 + t.k == g->k) tsr_merge(g, i, col, rows, cols, sum, width);
-      sum += p->panels * p->kernels->mr * nr;
+      sum += p->panels * p->height * nr;
     } else {
       t.c += rows * g->c.row;
     }
@@ -90,13 +91,13 @@ static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut 
 /* All blocks of K, some panels. While they are computed the rows behind them are fetched, where they lie close. */
 static void multiply_strip(const inplace *p, size_t first, size_t end, size_t panel, size_t last, double *sums) {
   const tsr_product *g = p->g;
-  tsr_cut tiles = tsr_cut_of(end - first, p->kernels->mr);
+  tsr_cut tiles = tsr_cut_of(end - first, p->height);
   bool dense = !g->a.trans && g->a.ld <= g->k + 16 && end < g->m;
   const char *ahead = (const char *)tsr_operand_at(&g->a, dense ? end : first, 0);
   size_t stride = dense ? tsr_max(1, 48 / (last - panel)) : 0;
   for (size_t t0 = 0; t0 < g->k; t0 += p->blocks.size) {
     for (size_t j = panel; j < last; j++) {
-      double *sum = sums == NULL ? NULL : sums + j * p->kernels->mr * p->kernels->nr;
+      double *sum = sums == NULL ? NULL : sums + j * p->height * p->kernels->nr;
       ahead = multiply_panel(p, first, &tiles, j, t0, sum, ahead, stride);
     }
   }
@@ -144,6 +145,7 @@ static size_t first_packed(const inplace *p) {
 int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   inplace p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa), .blocks = tsr_blocks_of(g)};
   size_t strip_rows = STRIP_TILES * p.kernels->mr, nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
+  p.height = tsr_rows_together(&g->a, p.kernels->mr);
   p.panels = tsr_parts(g->n, nr);
   p.panel = tsr_min(p.blocks.size, g->k) * nr + TSR_PACK_SLACK;
   p.packed = first_packed(&p);

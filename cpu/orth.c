@@ -180,7 +180,9 @@ static void multiply_rows(void *context, size_t chunk, uint32_t worker) {
   const product *f = context;
   const tsr_view *W = &f->p->op->v[0];
   size_t first = chunk * CHUNK_ROWS, nr = f->kernels->nr, b = f->p->b;
-  tsr_cut tiles = tsr_cut_of(tsr_min(W->rows - first, CHUNK_ROWS), f->kernels->mr);
+  tsr_operand rows = tsr_operand_of(W);
+  tsr_cut tiles =
+      tsr_cut_of(tsr_min(W->rows - first, CHUNK_ROWS), tsr_rows_together(&rows, f->kernels->mr));
   float *row = (float *)W->data + first * W->ld, result[TILE_ROWS_MAX * COLUMNS_MAX];
   (void)worker;
   for (size_t q = 0, height; q < tiles.count && !tsr_stopped(f->p->run); q++, row += height * W->ld) {

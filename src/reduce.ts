@@ -5,10 +5,10 @@ import { type Algorithm, progress, settled, STRETCH } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
 /** Q = H₀ H₁ H₂ ... in blocks of `block` reflectors, which are the columns of V. The block that begins at column j is
- * I - M Vᵀ with M and V the rows from j on of these columns. */
+ * I - V (I + N) Vᵀ with V the rows from j on of these columns, N the rows j and on of N. */
 export interface Reflectors extends Disposable {
   readonly V: Matrix;
-  readonly M: Matrix;
+  readonly N: Matrix;
   readonly block: number;
 }
 
@@ -77,9 +77,9 @@ export function* bidiagonalize(A: Matrix): Algorithm<Bidiagonal> {
 }
 
 /** Products of reflectors in a form that can be applied, from their vectors, which are taken over. T = striu(VᵀV) +
- * diag(VᵀV)/2 of each block, which may be wider than a panel, is inverted in float64, and N = T⁻¹ - I rounded once,
- * for M = V + V N: T is nearly I where V has many numbers of one size, so that this costs less of the orthogonality
- * than the panels' T in float32. */
+ * diag(VᵀV)/2 of each block, which may be wider than a panel, is inverted in float64, and N = T⁻¹ - I rounded once: T
+ * is nearly I where V has many numbers of one size, so that this costs less of the orthogonality than the panels' T in
+ * float32. */
 export function* accumulated(
   vectors: readonly Matrix[],
   block: number = tuned("reflectors.block", vectors[0]!),
@@ -88,22 +88,10 @@ export function* accumulated(
   yield settled();
   return products.map(([V, G]) => {
     using squares = G;
-    using N = inverses(squares);
-    const M = timesTriangles(V, N);
-    const dispose = (): void => [V, M].forEach((part) => part[Symbol.dispose]());
-    return { V, M, block: N.shape[1], [Symbol.dispose]: dispose };
+    const N = inverses(squares);
+    const dispose = (): void => [V, N].forEach((part) => part[Symbol.dispose]());
+    return { V, N, block: N.shape[1], [Symbol.dispose]: dispose };
   });
-}
-
-/** V + V N, block by block. */
-function timesTriangles(V: Matrix, N: Matrix): Matrix {
-  const [m, n] = V.shape, [, block] = N.shape, M = Matrix.empty(m, n, V.device);
-  geadd(1, V, 0, M);
-  for (let j = 0; j < n; j += block) {
-    const e = Math.min(j + block, n);
-    gemm(1, V.sub(j, m, j, e), N.sub(j, e, 0, e - j), 1, M.sub(j, m, j, e), { chain: tuned("reduce.chain", V) });
-  }
-  return M;
 }
 
 /** VᵀV of each block of columns in float64, one below the other, the upper triangles. */
@@ -136,9 +124,9 @@ function inverses(G: Matrix): Matrix {
   return N;
 }
 
-/** C = Q C in place, the last block first. The products with the leading numbers of the reflectors are summed in
- * float64: there float32 costs most of the orthogonality. */
-export function* applyReflectors({ V, M, block }: Reflectors, C: Matrix): Algorithm<void> {
+/** C = Q C in place, the last block first. The rows of VᵀC that hold the leading numbers of the reflectors, and N times
+ * that, are summed in float64: there float32 costs most of the orthogonality. */
+export function* applyReflectors({ V, N, block }: Reflectors, C: Matrix): Algorithm<void> {
   const [m, n] = V.shape, [, k] = C.shape, t = { chain: tuned("reduce.chain", V) };
   using W = empty64(block, k, V.device);
   using X = Matrix.empty(block, k, V.device);
@@ -150,7 +138,9 @@ export function* applyReflectors({ V, M, block }: Reflectors, C: Matrix): Algori
     geadd(1, x, 0, w);
     gemm(1, v.rows(0, b).T, c.rows(0, b), 1, w); //  W = Vᵀ C
     geadd(1, w, 0, x);
-    gemm(-1, M.sub(j, m, j, e), x, 1, c, t); //      C = C − M W
+    gemm(1, N.sub(j, e, 0, b), x, 1, w); //          W = W + N Vᵀ C
+    geadd(1, w, 0, x);
+    gemm(-1, v, x, 1, c, t); //                      C = C − V W
     if ((work += 2 * (m - j) * k * b) < STRETCH && j > 0) continue;
     work = 0;
     yield progress("reflectors", n - j, n);
