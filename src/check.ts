@@ -4,16 +4,11 @@ import { type Algorithm, settled } from "./call.ts";
 import { NonFiniteError, OverflowError } from "./errors.ts";
 import { Matrix } from "./matrix.ts";
 
-/** Largest absolute value of a matrix; whether that of each column lies in LEVEL; and the place of its first NaN or Inf
- * in row-major order. */
+/** Largest absolute value of a matrix, and the place of its first NaN or Inf in row-major order. */
 export interface Statistics {
   max: number;
-  level: boolean;
   nonFinite: [number, number] | undefined;
 }
-
-/** Columns at most so large have squares that float64 sums, and no column is short beside 1. */
-const LEVEL = [0.5, 2 ** 20] as const;
 
 /** Statistics on their way: encoded here, to be read once the queue has passed. */
 export class Check implements Disposable {
@@ -32,13 +27,9 @@ export class Check implements Disposable {
   read(): Statistics {
     const [row, column] = this.#place.hostAs(Uint32Array) as unknown as [number, number];
     const s = this.largest.host();
-    let max = 0, min = Infinity;
-    for (let j = 0; j < this.#columns; j++) {
-      max = Math.max(max, s[j]!);
-      min = Math.min(min, s[j]!);
-    }
-    const level = min >= LEVEL[0] && max <= LEVEL[1];
-    return { max, level, nonFinite: row > 0 ? [row - 1, column - 1] : undefined };
+    let max = 0;
+    for (let j = 0; j < this.#columns; j++) max = Math.max(max, s[j]!);
+    return { max, nonFinite: row > 0 ? [row - 1, column - 1] : undefined };
   }
 
   [Symbol.dispose](): void {

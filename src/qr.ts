@@ -24,12 +24,10 @@ export type TriangleOnly = { r: Matrix } & Proven;
 /** Of the columns beyond those of A in a complete basis. */
 const SEED = 1;
 
-/** What is known already of the columns: largest, their largest absolute values; level, whether these are as good as
- * scaled. */
+/** largest: what is known already of the columns, their largest absolute values. */
 interface Way extends Gram {
   lapack?: boolean;
   largest?: Matrix;
-  level?: boolean;
 }
 
 /** A = Q R for any m x n matrix: columns scaled by powers of two, the first of them orthonormalised, the others
@@ -44,18 +42,18 @@ function* factor(
   const t = { chain: tuned("qr.chain", A) };
   const Q = Matrix.empty(m, columns, A.device);
   const R = Matrix.empty(columns, n, A.device);
-  using own = o.largest || o.level ? undefined : new Check(A);
-  const s = o.level ? undefined : o.largest ?? own!.largest;
+  using own = o.largest ? undefined : new Check(A);
+  const s = o.largest ?? own!.largest;
   using N = n > columns ? Matrix.empty(m, n, A.device) : Q.cols(0, n);
   geadd(1, A, 0, N);
-  if (s) scale("normalize", N, s); //                  N = A 2^-e
+  scale("normalize", N, s); //                         N = A 2^-e
   if (n > columns) geadd(1, N.cols(0, lead), 0, Q.cols(0, lead));
   if (columns > n) rand("normal", SEED, Q.cols(n, columns));
   using F = Matrix.empty(columns, columns, A.device);
   const certified = (o.lapack && (yield* householder(Q, F))) || (yield* gramSchmidt(Q, 0, F, o));
   geadd(1, F.cols(0, lead), 0, R.cols(0, lead));
   gemm(1, Q.T, N.cols(lead, n), 0, R.cols(lead, n), t);
-  if (s) scale("restore", R, s); //                    R = (Qᵀ N) 2^e
+  scale("restore", R, s); //                           R = (Qᵀ N) 2^e
   return { Q, R, certified };
 }
 
@@ -87,19 +85,12 @@ export function* qrJob(call: Call, a: MatrixLike, o: QrOptions): Algorithm<Qr | 
   const columns = mode === "complete" ? m : Math.min(m, n);
   using check = new Check(A);
   yield settled();
-  const { nonFinite, level } = check.read();
-  if (!accepted(A, nonFinite, "qr", "A", o.checkFinite)) {
+  if (!accepted(A, check.read().nonFinite, "qr", "A", o.checkFinite)) {
     const r = notANumber(columns, n, A);
     return mode === "r" ? { r } : { q: notANumber(m, columns, A), r };
   }
   const lapack = (method === "auto" ? methodFor("qr.method", A) : method) === "lapack";
-  const way = {
-    method: method === "cgs2" ? "cgs2" : "qr",
-    phase: "qr",
-    lapack,
-    largest: check.largest,
-    level,
-  } as const;
+  const way = { method: method === "cgs2" ? "cgs2" : "qr", phase: "qr", lapack, largest: check.largest } as const;
   const { Q, R } = yield* certifiedQr(A, columns, "qr", way);
   yield* requireInRange(R, "qr", "R");
   const proven: Proven = o.proof ? { proof: yield* proveQr(A, Q, R) } : {};
