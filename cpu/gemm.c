@@ -52,9 +52,9 @@ static size_t levels(size_t terms) {
 
 /* A term may see chain + ceil(log2(ceil(K/chain))) + 2 roundings.
  *
- * chain 32: in a block of at most 8 chains it sees 32 + 3, and where alpha rounds nothing one more for each block that
- * is added to it. More blocks than the bound allows, which is from K = 1537 on, are added in float64, which rounds
- * once.
+ * chain 32: in a block of at most 8 chains it sees 32 + 3, and where alpha rounds nothing one for each block that is
+ * added to C or to another block. More blocks than the bound allows, which is from K = 1537 on, and with C from 1281
+ * on, are added in float64, which rounds once.
  *
  * Default: blocks are added to C one after the other, so a term sees the size of its block, one for each block, and
  * one for alpha as float. The fewest blocks that keep the bound are taken; where no number of them does, which is
@@ -63,7 +63,8 @@ tsr_blocks tsr_blocks_of(const tsr_product *g) {
   bool fits = fits_float(g->alpha) && fits_float(g->beta);
   size_t least = tsr_parts(g->k, BLOCK);
   if (g->chain == 32) {
-    bool few = least == 1 || (power_of_two(g->alpha) && least <= levels(tsr_parts(g->k, 32)));
+    size_t added = least - (g->beta == 0);
+    bool few = least == 1 || (power_of_two(g->alpha) && 32 + 3 + added <= 32 + 2 + levels(tsr_parts(g->k, 32)));
     return (tsr_blocks){tsr_round_up(tsr_parts(g->k, least), 32), least, 32, !few || !fits};
   }
   size_t bound = TSR_CHAIN_DEFAULT + 2 + levels(least);
