@@ -2,14 +2,12 @@
  * row-wise substitution. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include "fast.h"
 #include "pool.h"
 #include "random.h"
 #include "solve.h"
 
-enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256, COLUMN_CHUNK = 4096 /* rows of a single column */, SUMS = 4,
-       TILE_ROWS_MAX = 16 };
+enum { COLUMNS_MAX = 128, CHUNK_ROWS = 256, COLUMN_CHUNK = 4096 /* rows of a single column */, SUMS = 4 };
 
 static const double SHIFT = 0x1p-38, DEAD = 1e-3 * 0x1p-38, CERTIFIED = 0.5, ENTERED = 0.999;
 
@@ -175,32 +173,32 @@ static void invert(panel *p) {
   }
 }
 
-/* Some rows, a tile of them at a time: the product goes to where its factor was. */
+/* Some rows, a tile of them at a time, the last panel first: it takes the place of numbers that no other one needs. */
 static void multiply_rows(void *context, size_t chunk, uint32_t worker) {
   const product *f = context;
   const tsr_view *W = &f->p->op->v[0];
   size_t first = chunk * CHUNK_ROWS, nr = f->kernels->nr, b = f->p->b;
   tsr_operand rows = tsr_operand_of(W);
-  tsr_cut tiles =
-      tsr_cut_of(tsr_min(W->rows - first, CHUNK_ROWS), tsr_rows_together(&rows, f->kernels->mr));
-  float *row = (float *)W->data + first * W->ld, result[TILE_ROWS_MAX * COLUMNS_MAX];
+  tsr_cut tiles = tsr_cut_of(tsr_min(W->rows - first, CHUNK_ROWS), tsr_rows_together(&rows, f->kernels->mr));
+  float *row = (float *)W->data + first * W->ld;
   (void)worker;
   for (size_t q = 0, height; q < tiles.count && !tsr_stopped(f->p->run); q++, row += height * W->ld) {
     height = tsr_cut_size(&tiles, q);
-    for (size_t j = 0; j < f->panels; j++) {
-      tsr_tile tile = {.k = tsr_min(b, (j + 1) * nr),
+    for (size_t j = f->panels; j-- > 0;) {
+      size_t cols = tsr_min(nr, b - j * nr), narrow = cols <= nr / 2;
+      tsr_tile tile = {.k = j * nr + cols,
                        .chain = 32,
                        .a = row,
                        .lda = W->ld,
                        .b = f->inverse + j * f->panel,
                        .ldb = nr,
-                       .c = result + j * nr,
-                       .ldc = f->panels * nr,
+                       .c = row + j * nr,
+                       .ldc = W->ld,
+                       .cut = (narrow ? nr / 2 : nr) - cols,
                        .alpha = 1,
                        .ahead = (const char *)row};
-      f->kernels->tile[1][0][height](&tile);
+      f->kernels->tile[1][narrow][height](&tile);
     }
-    for (size_t i = 0; i < height; i++) memcpy(row + i * W->ld, result + i * f->panels * nr, b * sizeof *row);
   }
 }
 
