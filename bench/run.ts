@@ -73,7 +73,7 @@ function json(outcome: Outcome): void {
   for (const missed of outcome.missed) console.log(JSON.stringify({ case: outcome.case.name, threads, ...missed }));
 }
 
-/** All figures, for programs. */
+/** All figures so far, for programs. */
 function keep(outcomes: readonly Outcome[], scale: readonly ScaleRow[]): void {
   writeFileSync(join(out, "results.json"), `${JSON.stringify({ key, limits, outcomes, scale }, undefined, 1)}\n`);
 }
@@ -193,10 +193,7 @@ if (outcomes.length === 0 && grown.rows.length === 0 && grown.failed.length === 
 }
 const text = report(outcomes, told, grown);
 writeFileSync(join(out, "report.txt"), `${text}\n`);
-writeFileSync(
-  join(out, "results.json"),
-  `${JSON.stringify({ key, limits, outcomes, scale: grown.rows }, undefined, 1)}\n`,
-);
+keep(outcomes, grown.rows);
 const plots = await draw(outcomes.map(stand), growths(grown.rows));
 if (values.json) { for (const row of grown.rows) console.log(JSON.stringify({ threads, ...row })); }
 else console.log(text);
