@@ -13,7 +13,7 @@ enum {
   SKINNY = 160,     /* most columns of V in A*V, and of both in A'B */
   SPLIT_MIN = 512,  /* shortest K of A'B, */
   SPLIT_RATIO = 16, /* also in terms of the shorter side of C */
-  BLOCK = 256,      /* of K: a panel of B fits the first-level cache */
+  BLOCK = 512,      /* of K: longer ones are not faster, and let a panel of B fill more than a first-level cache */
   SCALE_ROWS = 32, SCALE_COLUMNS = 256
 };
 
@@ -50,29 +50,20 @@ static size_t levels(size_t terms) {
   return levels;
 }
 
-/* A term may see chain + ceil(log2(ceil(K/chain))) + 2 roundings.
- *
- * chain 32: in a block of at most 8 chains it sees 32 + 3, and where alpha rounds nothing one for each block that is
- * added to C or to another block. More blocks than the bound allows, which is from K = 1537 on, and with C from 1281
- * on, are added in float64, which rounds once.
- *
- * Default: blocks are added to C one after the other, so a term sees the size of its block, one for each block, and
- * one for alpha as float. The fewest blocks that keep the bound are taken; where no number of them does, which is
- * from K = 17000 on, they are added in float64. */
+/* A term may see chain + ceil(log2(ceil(K/chain))) + 2 roundings. In a block it sees those of its chain and of the
+ * levels that fold its chains; then one for each block that is added to C or to another block, and those of an alpha
+ * that is no power of two. The longest chains that keep the bound are taken; where none do, which is from K = 3073 on
+ * for chains of 32 (2561 with C) and from about K = 118000 on else, blocks are added in float64, which rounds once. */
 tsr_blocks tsr_blocks_of(const tsr_product *g) {
+  size_t longest = g->chain == 32 ? 32 : TSR_CHAIN_DEFAULT, bound = longest + 2 + levels(tsr_parts(g->k, longest));
+  size_t size = tsr_round_up(tsr_parts(g->k, tsr_parts(g->k, BLOCK)), 8), count = tsr_parts(g->k, size);
+  size_t added = power_of_two(g->alpha) ? count - (g->beta == 0) : count + 1;
   bool fits = fits_float(g->alpha) && fits_float(g->beta);
-  size_t least = tsr_parts(g->k, BLOCK);
-  if (g->chain == 32) {
-    size_t added = least - (g->beta == 0);
-    bool few = least == 1 || (power_of_two(g->alpha) && 32 + 3 + added <= 32 + 2 + levels(tsr_parts(g->k, 32)));
-    return (tsr_blocks){tsr_round_up(tsr_parts(g->k, least), 32), least, 32, !few || !fits};
+  for (size_t chains = tsr_parts(size, longest); chains <= TSR_CHAINS && fits; chains++) {
+    size_t chain = tsr_round_up(tsr_parts(size, chains), 8);
+    if (chain + levels(chains) + added <= bound) return (tsr_blocks){size, count, chain, false};
   }
-  size_t bound = TSR_CHAIN_DEFAULT + 2 + levels(least);
-  for (size_t count = least; count < bound; count++) {
-    size_t size = tsr_round_up(tsr_parts(g->k, count), 8);
-    if (size + count + 1 <= bound) return (tsr_blocks){size, tsr_parts(g->k, size), size, !fits};
-  }
-  return (tsr_blocks){BLOCK, least, BLOCK, true};
+  return (tsr_blocks){size, count, longest, true};
 }
 
 static bool applies(const tsr_product *g, uint32_t tile) {

@@ -6,7 +6,7 @@
 enum {
   COLUMNS = 3072,    /* of a slab of B, */
   SLAB = 1 << 22,    /* and its elements: few slabs, so that threads seldom wait for each other */
-  ROW_TILES = 24,    /* tiles in a block of A */
+  ROW_STEPS = 6144,  /* of K in all tiles of a block of A */
   GROUP_PANELS = 4,  /* fewest panels of B for which a block of A is packed */
   PACK_PANELS = 4,   /* most of B packed in one go */
   CHUNKS = 4,        /* wanted for each thread, */
@@ -163,7 +163,8 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
  * the rows of B where these are too few. */
 static void share_out(packed *p) {
   size_t threads = tsr_pool_threads(p->run->pool), mr = p->kernels->mr, tiles = tsr_parts(p->rows, mr);
-  size_t blocks = tsr_max(tsr_parts(tiles, ROW_TILES), threads == 1 ? 1 : tsr_min(tiles, CHUNKS * threads));
+  size_t blocks = tsr_parts(tiles, ROW_STEPS / p->blocks.size);
+  if (threads > 1) blocks = tsr_max(blocks, tsr_min(tiles, CHUNKS * threads));
   if (tsr_round_up(blocks, threads) <= 2 * tiles) blocks = tsr_round_up(blocks, threads);
   p->down = tsr_cut_of(p->rows, tsr_parts(p->rows, tsr_min(blocks, p->rows)));
   p->panels = tsr_parts(p->cols, p->kernels->nr);

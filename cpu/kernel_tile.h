@@ -53,8 +53,8 @@ INLINE void chain(const int rows, const int vectors, const bool by_rows, size_t 
   UNROLL for (int i = 0; i < rows; i++) {
     UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = (vector){0};
   }
-  for (; steps >= 4; steps -= 4) {
-    UNROLL for (int u = 0; u < 4; u++) {
+  for (; steps >= 8; steps -= 8) {
+    UNROLL for (int u = 0; u < 8; u++) {
       if (u % 2 == 0) {
         __builtin_prefetch(at->ahead, 0, 2);
         at->ahead += at->stride;
