@@ -41,7 +41,7 @@ const { values, positionals } = commandLine("npm run bench -- [options] [PART of
   json: { type: "boolean", text: "print a line of JSON for each time" },
   peer: { type: "boolean", text: "without the JavaScript peers" },
   alone: { type: "boolean", text: "without any peer" },
-  sync: { type: "boolean", text: "blocking calls of this library" },
+  awaited: { type: "boolean", text: "promises of this library instead of its blocking calls" },
   deno: { type: "boolean", text: "this library under Deno" },
   torch: { type: "string", value: "PYTHON", text: "a Python that has PyTorch, which then is a peer" },
 });
@@ -97,7 +97,7 @@ async function measure(cases: readonly Case[]): Promise<{ outcomes: Outcome[]; t
         for (const contender of contenders.filter(late)) contender[Symbol.dispose]();
         contenders = contenders.filter((contender) => !late(contender));
       }
-      const outcome = await race(values.sync ? { ...c, sync: true } : c, contenders, { chain, quick }, foresight);
+      const outcome = await race(values.awaited ? { ...c, awaited: true } : c, contenders, { chain, quick }, foresight);
       if (values.json) json(outcome);
       outcomes.push(outcome);
       keep(outcomes, []); // an interrupted run leaves what it has

@@ -101,8 +101,8 @@ class Race {
 
   /** The first runs of a contender, with their residuals. */
   async enter(contender: Contender, given: Operands): Promise<void> {
-    const { op, m, n, k, transA, transB, lda, sync } = this.#case;
-    const params: Params = JSON.parse(JSON.stringify({ m, n, k, transA, transB, lda, sync }));
+    const { op, m, n, k, transA, transB, lda, awaited } = this.#case;
+    const params: Params = JSON.parse(JSON.stringify({ m, n, k, transA, transB, lda, awaited }));
     let variants: string[];
     try {
       variants = await contender.prepare(op, params, store(given));

@@ -13,9 +13,12 @@ const chain = info()["chain"] as number;
 
 const cases: readonly Case[] = [
   make("sum of products", "gemm", 50, 40, 30),
-  make("turned", "gemm", 50, 40, 30, { transA: true, transB: true, sync: true }),
+  make("turned", "gemm", 50, 40, 30, { transA: true, transB: true }),
   make("apart", "gemm", 50, 8, 30, { lda: 37 }),
-  make("call", "call", 4, 4, 4, { sync: true }),
+  make("call", "call", 4, 4, 4),
+  make("awaited call", "call", 4, 4, 4, { awaited: true }),
+  make("awaited product", "gemm", 50, 40, 30, { awaited: true }),
+  make("awaited solve", "solve", 50, 50, 5, { awaited: true }),
   ...(["atav", "syrk", "trsm", "qr", "cholesky", "svdk", "svd", "eigh", "solve", "lstsq", "pca"] as const).map((op) => {
     const square = ["cholesky", "eigh", "solve", "trsm"].includes(op);
     return make(op, op, square ? 50 : 60, square ? 50 : 40, 5);

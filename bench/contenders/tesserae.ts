@@ -1,6 +1,6 @@
 // This library, as its users call it.
 import process from "node:process";
-import { atav, flush, gemm, syrk } from "../../src/blas.ts";
+import { atav, flushSync, gemm, syrk } from "../../src/blas.ts";
 import * as la from "../../src/index.ts";
 import { type Params, TOL } from "../cases.ts";
 import type { Operand, Operands } from "../files.ts";
@@ -36,54 +36,64 @@ function place({ shape: [m, n], data }: Operand, columns = n): la.Matrix {
   return view;
 }
 
-function on(compute: (x: Given, p: Params) => Promise<Result>, blocking?: (x: Given, p: Params) => Result): Make {
+/** A call that blocks as those of the peers do or, where the case says so, its promise. */
+function on(blocking: (x: Given, p: Params) => Result, promised: (x: Given, p: Params) => Promise<Result>): Make {
   return (given: Operands, p: Params) => {
-    const x = Object.fromEntries(
-      Object.entries(given).map(([name, part]) => [name, place(part, name === "a" ? p.lda : undefined)]),
-    );
-    return job<Result>(p.sync && blocking ? () => blocking(x, p) : () => compute(x, p), outputs, free);
+    const x = Object.fromEntries(Object.entries(given).map(([name, part]) => [name, place(part)]));
+    return job<Result>(p.awaited ? () => promised(x, p) : () => blocking(x, p), outputs, free);
   };
 }
 
-async function lowerProduct({ a }: Given, { m }: Params): Promise<Result> {
-  const c = Matrix.zeros(m, m);
-  syrk("lower", 1, a!, 0, c);
-  await flush(c.device);
-  return { c };
-}
+/** The lower triangle of A Aᵀ into memory that is there. */
+const lowerProduct: Make = ({ a }, { m }) => {
+  const A = place(a!), c = Matrix.zeros(m, m);
+  const run = () => {
+    syrk("lower", 1, A, 0, c);
+    flushSync(A.device);
+    return { c };
+  };
+  return job<Result>(run, outputs);
+};
 
-/** Aᵀ (A V) by operations on memory that is there. */
+/** Aᵀ (A V) into memory that is there. */
 function normalProduct(encode: (A: la.Matrix, V: la.Matrix, Y: la.Matrix, Z: la.Matrix) => void): Make {
   return ({ a, b }, { m, n, k }) => {
     const [A, V, Y, z] = [place(a!), place(b!), Matrix.zeros(m, k), Matrix.zeros(n, k)];
-    const run = async () => {
+    const run = () => {
       encode(A, V, Y, z);
-      await flush(A.device);
+      flushSync(A.device);
       return { z };
     };
     return job<Result>(run, outputs);
   };
 }
 
-const options = ({ transA = false, transB = false }: Params) => ({ transA, transB });
-
 /** Without the wrapping of results, which a measurement of the call itself would notice. */
-const call: Make = ({ a, b }, { sync }) => {
+const call: Make = ({ a, b }, { awaited }) => {
   const [x, y] = [place(a!), place(b!)];
   return job<la.Matrix>(
-    sync ? () => la.matmulSync(x, y) : () => la.matmul(x, y),
+    awaited ? () => la.matmul(x, y) : () => la.matmulSync(x, y),
     (c) => ({ c: dense(c)! }),
     (c) => c[Symbol.dispose](),
   );
 };
 
 /** Into a matrix that is there already, as numpy.matmul gets one. */
-const blockingProduct: Make = ({ a, b }, p) => {
-  const [x, y] = [place(a!), place(b!)], out = Matrix.zeros(p.m, p.n), asked = { ...options(p), out };
-  return job<la.Matrix>(() => la.matmulSync(x, y, asked), (c) => ({ c: dense(c)! }));
+const product: Make = ({ a, b }, { m, n, lda, transA = false, transB = false, awaited }) => {
+  const [x, y] = [place(a!, lda), place(b!)], asked = { transA, transB, out: Matrix.zeros(m, n) };
+  return job<la.Matrix>(
+    awaited ? () => la.matmul(x, y, asked) : () => la.matmulSync(x, y, asked),
+    (c) => ({ c: dense(c)! }),
+  );
 };
 
-const product: Make = on(async ({ a, b }, p) => ({ c: await la.matmul(a!, b!, options(p)) }));
+const lower = { lower: true };
+
+const reduced = ({ components, singularValues, scores }: ReturnType<typeof la.pcaSync>): Result => ({
+  components,
+  s: singularValues,
+  scores,
+});
 
 export function adapter(): Promise<Adapter> {
   const facts = la.info(), { bun, deno } = process.versions as Record<string, string>;
@@ -96,23 +106,23 @@ export function adapter(): Promise<Adapter> {
   };
   const ops: Record<string, Make> = {
     call,
-    gemm: (given, p) => p.sync ? blockingProduct(given, p) : product(given, p),
-    syrk: on(lowerProduct),
-    trsm: on(async ({ a, b }) => ({ x: await la.solveTriangular(a!, b!, { lower: true }) })),
-    qr: on(async ({ a }) => ({ ...await la.qr(a!) }), ({ a }) => ({ ...la.qrSync(a!) })),
-    cholesky: on(async ({ a }) => ({ ...await la.cholesky(a!) }), ({ a }) => ({ ...la.choleskySync(a!) })),
-    svdk: on(
-      async ({ a }, { k }) => ({ ...await la.svd(a!, { k, tol: TOL }) }),
-      ({ a }, { k }) => ({ ...la.svdSync(a!, { k, tol: TOL }) }),
+    gemm: product,
+    syrk: lowerProduct,
+    trsm: on(
+      ({ a, b }) => ({ x: la.solveTriangularSync(a!, b!, lower) }),
+      async ({ a, b }) => ({ x: await la.solveTriangular(a!, b!, lower) }),
     ),
-    svd: on(async ({ a }) => ({ ...await la.svd(a!) }), ({ a }) => ({ ...la.svdSync(a!) })),
-    eigh: on(async ({ a }) => ({ ...await la.eigh(a!) }), ({ a }) => ({ ...la.eighSync(a!) })),
-    solve: on(async ({ a, b }) => ({ ...await la.solve(a!, b!) }), ({ a, b }) => ({ ...la.solveSync(a!, b!) })),
-    lstsq: on(async ({ a, b }) => ({ ...await la.lstsq(a!, b!) }), ({ a, b }) => ({ ...la.lstsqSync(a!, b!) })),
-    pca: on(async ({ a }, { k }) => {
-      const { components, singularValues, scores } = await la.pca(a!, { k });
-      return { components, s: singularValues, scores };
-    }),
+    qr: on(({ a }) => ({ ...la.qrSync(a!) }), async ({ a }) => ({ ...await la.qr(a!) })),
+    cholesky: on(({ a }) => ({ ...la.choleskySync(a!) }), async ({ a }) => ({ ...await la.cholesky(a!) })),
+    svdk: on(
+      ({ a }, { k }) => ({ ...la.svdSync(a!, { k, tol: TOL }) }),
+      async ({ a }, { k }) => ({ ...await la.svd(a!, { k, tol: TOL }) }),
+    ),
+    svd: on(({ a }) => ({ ...la.svdSync(a!) }), async ({ a }) => ({ ...await la.svd(a!) })),
+    eigh: on(({ a }) => ({ ...la.eighSync(a!) }), async ({ a }) => ({ ...await la.eigh(a!) })),
+    solve: on(({ a, b }) => ({ ...la.solveSync(a!, b!) }), async ({ a, b }) => ({ ...await la.solve(a!, b!) })),
+    lstsq: on(({ a, b }) => ({ ...la.lstsqSync(a!, b!) }), async ({ a, b }) => ({ ...await la.lstsq(a!, b!) })),
+    pca: on(({ a }, { k }) => reduced(la.pcaSync(a!, { k })), async ({ a }, { k }) => reduced(await la.pca(a!, { k }))),
   };
   const version = `tesserae ${facts["version"]} (${facts["isa"]}, ${bun ? `bun ${bun}` : `deno ${deno}`})`;
   return Promise.resolve({
