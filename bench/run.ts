@@ -138,8 +138,9 @@ function report(outcomes: readonly Outcome[], told: readonly string[], { rows, f
   const table = standings.length === 0 ? [] : [
     filled(headings, standings.map(cells), numeric),
     "",
-    "ms: median of turns, ~: most of them disturbed; way: the fastest of the peers in native code; ratio: its ms over",
-    "ours; reached: the least time that the arithmetic, or reading the operands once, can take here, over ours",
+    "ms: median of turns, ~: most of them disturbed; way: the fastest of the peers in native code; ratio: its time",
+    "over ours, the median over turns next to each other; reached: the least time that the arithmetic, or reading the",
+    "operands once, can take here, over ours",
     "",
     ...standings.flatMap((s, i) => remarks(s, outcomes[i]!.timed)),
   ];

@@ -3,6 +3,7 @@ import type { Case } from "./cases.ts";
 import { javascript, native, OURS } from "./contenders.ts";
 import { leastMs, type Limits } from "./limits.ts";
 import { comparable, holds } from "./residuals.ts";
+import { ratio as ratioOf } from "./statistics.ts";
 import type { Missed, Outcome, Timed } from "./turns.ts";
 
 export interface Standing {
@@ -14,7 +15,7 @@ export interface Standing {
    * packages, that is accurate enough. */
   readonly peer?: Timed;
   readonly script?: Timed;
-  /** The peer's time over ours. */
+  /** The peer's time over ours, of turns next to each other. */
   readonly ratio?: number;
   readonly scriptRatio?: number;
   /** The part of what the machine can do at best. */
@@ -27,14 +28,17 @@ export interface Standing {
 const of = (timed: readonly Timed[], names: readonly string[]): Timed[] =>
   timed.filter(({ contender }) => names.includes(contender));
 
-function best(timed: readonly Timed[]): Timed | undefined {
-  return timed.filter(({ figures }) => comparable(figures)).toSorted((a, b) => a.ms - b.ms)[0];
+/** How many times longer than ours the fastest of these took that is accurate enough. */
+function best(timed: readonly Timed[], ours: Timed): { peer?: Timed; ratio?: number } {
+  const entries = timed.filter(({ figures }) => comparable(figures));
+  return entries.map((peer) => ({ peer, ratio: ratioOf(peer.times, ours.times) }))
+    .toSorted((a, b) => a.ratio - b.ratio)[0] ?? {};
 }
 
 export function standing({ case: c, timed, missed }: Outcome, limits: Limits | undefined): Standing {
   const [first, ...ways] = of(timed, [OURS]), ours = first!, good = holds(ours.figures);
-  const [peer, script] = [best([...ways, ...of(timed, native)]), best(of(timed, javascript))];
-  const ratio = good && peer ? peer.ms / ours.ms : undefined;
+  const { peer, ratio } = best([...ways, ...of(timed, native)], ours);
+  const { peer: script, ratio: scriptRatio } = best(of(timed, javascript), ours);
   const least = limits && leastMs(c, limits);
   const behind = ratio !== undefined && ratio < (c.target ?? 1);
   return {
@@ -43,9 +47,9 @@ export function standing({ case: c, timed, missed }: Outcome, limits: Limits | u
     holds: good,
     ...(peer && { peer }),
     ...(script && { script }),
-    ...(ratio !== undefined && { ratio }),
+    ...(good && ratio !== undefined && { ratio }),
     ...(good && least !== undefined && { reached: least / ours.ms }),
-    ...(good && script && { scriptRatio: script.ms / ours.ms }),
+    ...(good && scriptRatio !== undefined && { scriptRatio }),
     loss: !good || behind || (c.mostMs !== undefined && ours.ms > c.mostMs),
     missed,
   };
@@ -53,7 +57,7 @@ export function standing({ case: c, timed, missed }: Outcome, limits: Limits | u
 
 const residual = ({ figures }: Timed): string => figures.residual.toExponential(1);
 const time = (ms: number): string => ms >= 100 ? ms.toFixed(0) : ms >= 0.1 ? ms.toPrecision(3) : ms.toFixed(5);
-const timed = (t: Timed | undefined): string => t ? `${time(t.ms)}${2 * t.disturbed > t.turns ? "~" : ""}` : "";
+const timed = (t: Timed | undefined): string => t ? `${time(t.ms)}${2 * t.disturbed > t.times.length ? "~" : ""}` : "";
 
 export const headings: readonly string[] = [
   "case",

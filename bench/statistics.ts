@@ -11,6 +11,13 @@ export function spread(values: readonly number[]): number {
   return median(values.map((value) => Math.abs(value - middle))) / middle;
 }
 
+/** How many times longer these took than those: the median over pairs of turns next to each other, both of which a slow
+ * spell of the machine meets. */
+export function ratio(these: readonly number[], those: readonly number[]): number {
+  const pairs = Math.min(these.length, those.length);
+  return median(Array.from({ length: pairs }, (_, i) => these[i]! / those[i]!));
+}
+
 /** Exponent p and factor c of y = c xᵖ, by least squares on the logarithms. */
 export function powerLaw(points: readonly { readonly x: number; readonly y: number }[]): { p: number; c: number } {
   const logs = points.map(({ x, y }) => [Math.log(x), Math.log(y)] as const), count = logs.length;

@@ -17,7 +17,7 @@ const LONG_MS = 1000;
 /** A compiler that works while the program runs has this long before anything counts. */
 const WARM_MS = 500;
 /** Turns of those whose call takes less than so many milliseconds. */
-const turnsBelow = [[1600, 5], [5000, 3], [Infinity, 1]] as const;
+const turnsBelow = [[100, 7], [1600, 5], [5000, 3], [Infinity, 1]] as const;
 /** So many times slower than the fastest is far behind, for short and for long calls; such a contender has few turns,
  * or its first run only. */
 const BEHIND = { short: 10, long: 2 }, FEW = 2;
@@ -31,9 +31,10 @@ export interface Timed {
   readonly variant: string;
   readonly ms: number;
   readonly minMs: number;
-  /** Of its turns: the median distance from their median, relative. */
+  /** Of each of its turns. */
+  readonly times: readonly number[];
+  /** The median distance from their median, relative. */
   readonly spread: number;
-  readonly turns: number;
   readonly disturbed: number;
   readonly gflops?: number;
   readonly figures: Figures;
@@ -178,8 +179,8 @@ function told(c: Case, { contender, variant, figures, times, disturbed }: Entry)
     variant,
     ms,
     minMs: Math.min(...times),
+    times,
     spread: spread(times),
-    turns: times.length,
     disturbed,
     ...(counted.has(c.op) && { gflops: c.flops / ms / 1e6 }),
     figures,

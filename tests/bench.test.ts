@@ -6,7 +6,7 @@ import { type Case, make } from "../bench/cases.ts";
 import { adapter } from "../bench/contenders/tesserae.ts";
 import type { Operand, Operands } from "../bench/files.ts";
 import { holds, judge } from "../bench/residuals.ts";
-import { median, powerLaw, spread } from "../bench/statistics.ts";
+import { median, powerLaw, ratio, spread } from "../bench/statistics.ts";
 import { info } from "../src/index.ts";
 
 const chain = info()["chain"] as number;
@@ -74,6 +74,11 @@ describe("a comparison with the baseline", () => {
     assert.equal(slower.length, 1);
     assert.match(slower[0]!, /^b: the peak grew/);
   });
+});
+
+test("a ratio is that of turns next to each other, whatever the spells of the machine", () => {
+  assert.equal(ratio([12, 36, 12, 36.6, 12.1], [10, 30, 10, 30, 11]), 1.2); // of the medians: 1.1
+  assert.equal(ratio([20], [10, 40, 40]), 2);
 });
 
 test("median, spread and the power law of exact numbers", () => {
