@@ -95,8 +95,8 @@ typedef struct {
   const tsr_tile64_kernel *tile64;   /* by the number of rows */
   void (*pack)(const tsr_pack *pack, float *to);
   void (*pack64)(const tsr_pack *pack, double *to);
-  /* The way back from a panel nr wide, transposing: panel[t*nr + l] goes to to[l*ld + t], for l < width and t < k. */
-  void (*unpack)(size_t width, size_t k, const float *panel, float *to, size_t ld);
+  /* to = from', from of m rows and n columns: from[i*ld_from + j] goes to to[j*ld_to + i]. */
+  void (*transpose)(size_t m, size_t n, const float *from, size_t ld_from, float *to, size_t ld_to);
   void (*substitute)(const tsr_corner *corner);                    /* X = inv(T) X */
   void (*fold)(size_t n, const float *from, double *to, bool add); /* to = from, or to += from */
   /* y[r] = A(r,:) x for r < rows <= 4; at most TSR_DOT_STEPS * chain elements, in 16 chains folded pairwise. Meanwhile

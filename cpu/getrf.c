@@ -8,7 +8,7 @@
 #include "solve.h"
 
 enum {
-  LEAF = 32, CHUNK = 2048,
+  LEAF = 16, CHUNK = 2048,
   LANES = 8,   /* of the search for the largest number */
   SPREAD = 16, /* more numbers from one column of a leaf to the next, so that they do not share the sets of a cache */
   ROWS = 8, AHEAD = 16 /* rows that are turned at a time, and that are asked for before: each lies on its own page */
@@ -50,16 +50,9 @@ static void load(void *context, size_t chunk, uint32_t worker) {
   size_t end = tsr_min(f->length, (chunk + 1) * CHUNK), i = chunk * CHUNK;
   const float *corner = f->a + f->first * f->ld + f->first;
   (void)worker;
-  for (; i + ROWS <= end; i += ROWS) {
-    const float *from = corner + i * f->ld;
+  for (; i < end; i += ROWS) {
     ask_for(f, i + AHEAD);
-    for (size_t t = 0; t < f->width; t++) {
-      float *to = f->lines + t * f->stride + i;
-      for (size_t r = 0; r < ROWS; r++) to[r] = from[r * f->ld + t];
-    }
-  }
-  for (; i < end; i++) {
-    for (size_t t = 0; t < f->width; t++) f->lines[t * f->stride + i] = corner[i * f->ld + t];
+    f->kernels->transpose(tsr_min(ROWS, end - i), f->width, corner + i * f->ld, f->ld, f->lines + i, f->stride);
   }
 }
 
@@ -73,13 +66,13 @@ static void divide(const factor *f, size_t t, size_t from, size_t to) {
 
 static void store(void *context, size_t chunk, uint32_t worker) {
   const factor *f = context;
-  size_t from = chunk * CHUNK, to = tsr_min(f->length, from + CHUNK);
+  size_t i = chunk * CHUNK, end = tsr_min(f->length, i + CHUNK);
+  float *corner = f->a + f->first * f->ld + f->first;
   (void)worker;
-  divide(f, f->width - 1, from, to);
-  for (size_t i = from; i < to; i++) {
-    if (i % ROWS == 0) ask_for(f, i + AHEAD);
-    float *row = f->a + (f->first + i) * f->ld + f->first;
-    for (size_t t = 0; t < f->width; t++) row[t] = f->lines[t * f->stride + i];
+  divide(f, f->width - 1, i, end);
+  for (; i < end; i += ROWS) {
+    ask_for(f, i + AHEAD);
+    f->kernels->transpose(f->width, tsr_min(ROWS, end - i), f->lines + i, f->stride, corner + i * f->ld, f->ld);
   }
 }
 

@@ -9,8 +9,7 @@
 
 void tsr_pack_avx2(const tsr_pack *pack, float *to);
 void tsr_pack64_avx2(const tsr_pack *pack, double *to);
-void tsr_unpack16_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld);
-void tsr_unpack32_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld);
+void tsr_transpose_avx2(size_t m, size_t n, const float *from, size_t ld_from, float *to, size_t ld_to);
 void tsr_fold_avx2(size_t n, const float *from, double *to, bool add);
 void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);
 void tsr_rows_avx2(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);

@@ -6,6 +6,6 @@
 void tsr_pack_neon(const tsr_pack *pack, float *to);
 void tsr_pack64_neon(const tsr_pack *pack, double *to);
 void tsr_sweep_neon(const tsr_sweep *s);
-void tsr_unpack_neon(size_t width, size_t k, const float *panel, float *to, size_t ld);
+void tsr_transpose_neon(size_t m, size_t n, const float *from, size_t ld_from, float *to, size_t ld_to);
 
 #endif

@@ -113,9 +113,9 @@ static const tsr_tile64_kernel doubles[MR + 1] = {NULL, double_1, double_2, doub
 PACK(pack, float)
 PACK(pack64, double)
 
-static void unpack(size_t width, size_t k, const float *panel, float *to, size_t ld) {
-  for (size_t l = 0; l < width; l++) {
-    for (size_t t = 0; t < k; t++) to[l * ld + t] = panel[t * NR + l];
+static void transpose(size_t m, size_t n, const float *from, size_t ld_from, float *to, size_t ld_to) {
+  for (size_t j = 0; j < n; j++) {
+    for (size_t i = 0; i < m; i++) to[j * ld_to + i] = from[i * ld_from + j];
   }
 }
 
@@ -171,7 +171,7 @@ const tsr_kernels tsr_kernels_portable = {
     .tile64 = doubles,
     .pack = pack,
     .pack64 = pack64,
-    .unpack = unpack,
+    .transpose = transpose,
     .substitute = substitute,
     .fold = tsr_fold_portable,
     .dots = tsr_dots_portable,

@@ -118,29 +118,26 @@ void tsr_pack64_avx2(const tsr_pack *p, double *to) {
   }
 }
 
-INLINE void unpack(const size_t w, size_t width, size_t k, const float *panel, float *to, size_t ld) {
-  for (size_t h = 0; h < width; h += LANES) {
-    size_t lines = tsr_min(width - h, LANES);
-    for (size_t t = 0; t < k; t += LANES) {
+void tsr_transpose_avx2(size_t m, size_t n, const float *from, size_t ld_from, float *to, size_t ld_to) {
+  for (size_t j = 0; j < n; j += LANES) {
+    size_t lines = tsr_min(n - j, LANES);
+    __m256i across = tsr_mask(lines);
+    for (size_t i = 0; i < m; i += LANES) {
       __m256 r[LANES];
-      size_t left = tsr_min(k - t, LANES);
-      UNROLL for (size_t i = 0; i < LANES; i++)
-        r[i] = i < left ? _mm256_loadu_ps(panel + (t + i) * w + h) : _mm256_setzero_ps();
-      transpose8(r);
-      __m256i mask = tsr_mask(left);
-      for (size_t i = 0; i < lines; i++) {
-        if (left == LANES) _mm256_storeu_ps(to + (h + i) * ld + t, r[i]);
-        else _mm256_maskstore_ps(to + (h + i) * ld + t, mask, r[i]);
+      size_t left = tsr_min(m - i, LANES);
+      const float *at = from + i * ld_from + j;
+      if (left == LANES && lines == LANES) {
+        UNROLL for (size_t l = 0; l < LANES; l++) r[l] = _mm256_loadu_ps(at + l * ld_from);
+        transpose8(r);
+        UNROLL for (size_t l = 0; l < LANES; l++) _mm256_storeu_ps(to + (j + l) * ld_to + i, r[l]);
+        continue;
       }
+      UNROLL for (size_t l = 0; l < LANES; l++)
+        r[l] = l < left ? _mm256_maskload_ps(at + l * ld_from, across) : _mm256_setzero_ps();
+      transpose8(r);
+      __m256i along = tsr_mask(left);
+      for (size_t l = 0; l < lines; l++) _mm256_maskstore_ps(to + (j + l) * ld_to + i, along, r[l]);
     }
   }
-}
-
-void tsr_unpack16_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld) {
-  unpack(16, width, k, panel, to, ld);
-}
-
-void tsr_unpack32_avx2(size_t width, size_t k, const float *panel, float *to, size_t ld) {
-  unpack(32, width, k, panel, to, ld);
 }
 #endif

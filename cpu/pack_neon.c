@@ -90,17 +90,17 @@ void tsr_pack64_neon(const tsr_pack *p, double *to) {
   else pack(true, 12, p, to);
 }
 
-void tsr_unpack_neon(size_t width, size_t k, const float *panel, float *to, size_t ld) {
-  for (size_t h = 0; h < width; h += LANES) {
-    size_t lines = tsr_min(LANES, width - h);
-    for (size_t t = 0; t < k; t += LANES) {
+void tsr_transpose_neon(size_t m, size_t n, const float *from, size_t ld_from, float *to, size_t ld_to) {
+  for (size_t j = 0; j < n; j += LANES) {
+    size_t lines = tsr_min(LANES, n - j);
+    for (size_t i = 0; i < m; i += LANES) {
       float32x4_t r[LANES];
-      size_t steps = tsr_min(LANES, k - t);
-      UNROLL for (size_t i = 0; i < LANES; i++)
-        r[i] = i < steps ? vld1q_f32(panel + (t + i) * NR + h) : vdupq_n_f32(0);
+      size_t left = tsr_min(LANES, m - i);
+      UNROLL for (size_t l = 0; l < LANES; l++)
+        r[l] = l < left ? take(from + (i + l) * ld_from + j, lines) : vdupq_n_f32(0);
       transpose4(r);
-      UNROLL for (size_t i = 0; i < LANES; i++) {
-        if (i < lines) memcpy(to + (h + i) * ld + t, &r[i], steps * sizeof(float));
+      UNROLL for (size_t l = 0; l < LANES; l++) {
+        if (l < lines) memcpy(to + (j + l) * ld_to + i, &r[l], left * sizeof(float));
       }
     }
   }

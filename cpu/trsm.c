@@ -94,7 +94,7 @@ static void solve_chunk(void *context, size_t chunk, uint32_t worker) {
     float *panel = panels + c / nr * pack.panel;
     for (size_t i = 0; i < s->n * nr && s->alpha != 1; i++) panel[i] = (float)(s->alpha * (double)panel[i]);
     solve_panel(l, panel);
-    if (!along) l->kernels->unpack(tsr_min(nr, pack.width - c), s->n, panel, b + c * s->col, s->col);
+    if (!along) l->kernels->transpose(s->n, tsr_min(nr, pack.width - c), panel, nr, b + c * s->col, s->col);
   }
   if (along) put_rows(l, &pack, panels, b);
 }
