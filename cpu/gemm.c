@@ -52,8 +52,9 @@ static size_t levels(size_t terms) {
 
 /* A term may see chain + ceil(log2(ceil(K/chain))) + 2 roundings. In a block it sees those of its chain and of the
  * levels that fold its chains; then one for each block that is added to C or to another block, and those of an alpha
- * that is no power of two. The longest chains that keep the bound are taken; where none do, which is from K = 3073 on
- * for chains of 32 (2561 with C) and from about K = 118000 on else, blocks are added in float64, which rounds once. */
+ * that is no power of two. The longest chains that keep the bound are taken; where none do, which for chains of 32 is
+ * from K = 3073 on (2561 with C, 1537 with such an alpha) and else from about 118000 on, blocks are added in float64,
+ * which rounds once. */
 tsr_blocks tsr_blocks_of(const tsr_product *g) {
   size_t longest = g->chain == 32 ? 32 : TSR_CHAIN_DEFAULT, bound = longest + 2 + levels(tsr_parts(g->k, longest));
   size_t size = tsr_round_up(tsr_parts(g->k, tsr_parts(g->k, BLOCK)), 8), count = tsr_parts(g->k, size);

@@ -1,5 +1,5 @@
 /* orth.c: one certified panel of block Gram-Schmidt: Gram matrix and its guarded Cholesky factor in float64, then
- * row-wise substitution. */
+ * row-wise substitution, or where that factor is near I a product with its inverse. */
 #include <math.h>
 #include <stdlib.h>
 #include "fast.h"

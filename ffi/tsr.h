@@ -286,14 +286,14 @@ TSR_API int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, 
 TSR_API int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *options);
 /* One certified panel of block Gram-Schmidt, in place: W (m x b, b <= 128) becomes W T^-1 with nearly orthonormal
  * columns, T (b x b) upper triangular with T_jj >= 0. Gram matrix and Cholesky in float64 or df32, columns scaled
- * to unit length, pivots guarded by the shift 2^-38; the triangular solve row by row in float32, so that an exactly
- * dependent column ends as 0 or as rounding noise (in higher precision the shift would keep it parallel to the
- * others). A column is dead when it is 0, or not farther than floor from the span of those before it: T_jj = 0 and
- * random numbers of length about 1 in W, from seed. info (u32, 1x2): 1 when the certificate failed (Gram matrix
- * further than 1/2 from I, a dead column, or a
- * column that entered shorter than sqrt(0.999): what a projection took off a unit column comes back as that part of
- * the error of the basis, and grows from block to block), so that this word is the predicate of another pass; the
- * number of dead columns. */
+ * to unit length, pivots guarded by the shift 2^-38; the triangular solve row by row in float32 (or, where T is near
+ * I, a product with its rounded inverse), so that an exactly dependent column ends as 0 or as rounding noise: in
+ * higher precision the shift would keep it parallel to the others. A column is dead when it is 0, or not farther than
+ * floor from the span of those before it: T_jj = 0 and random numbers of length about 1 in W, from seed. info (u32,
+ * 1x2): 1 when the certificate failed (Gram matrix further than 1/2 from I, a dead column, or a column that entered
+ * shorter than sqrt(0.999): what a projection took off a unit column comes back as that part of the error of the
+ * basis, and grows from block to block), so that this word is the predicate of another pass; the number of dead
+ * columns. */
 TSR_API int32_t tsr_orth(uint32_t ctx, const uint32_t *W, const uint32_t *T, const uint32_t *info, double floor,
                          uint32_t seed,
                          const uint32_t *options);

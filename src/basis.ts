@@ -97,7 +97,8 @@ export type RangeOptions = RunOptions & ({ k: number } | { eps: number });
 const STEP = 32;
 
 /** The public rangeFinder: orthonormal Q whose span holds A but for `error` = ‖A − QQᵀA‖_F / ‖A‖_F, measured in
- * float64. One power step (Halko, Martinsson & Tropp 2011), k columns, or as many as eps asks for. */
+ * float64. One power step (Halko, Martinsson & Tropp 2011), k columns, or in steps of 32 as many
+ * as eps asks for. */
 export function* rangeFinderJob(call: Call, a: MatrixLike, o: RangeOptions): Algorithm<{ q: Matrix; error: number }> {
   const A = call.matrix(a);
   const [m, n] = A.shape;

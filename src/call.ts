@@ -4,6 +4,7 @@ import { attachEngine } from "./engines.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { vectorFrom, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
+import type { Piece } from "./memory.ts";
 import { defaultDevice } from "./open.ts";
 import { copying } from "./trace.ts";
 import { type Engine, requireEngine } from "./tune.ts";
@@ -55,6 +56,9 @@ export function progress(phase: string, done: number, total: number): Pause {
   return { phase, done, total, numbers: false };
 }
 
+/** What a call on its way does with a matrix of the user's. */
+type Hold = "readers" | "writers";
+
 /** Where the first matrix lies. */
 function deviceOf(operands: readonly unknown[]): Device | undefined {
   for (const operand of operands) if (operand instanceof Matrix) return operand.device;
@@ -68,6 +72,7 @@ export class Call implements Disposable {
   readonly device: Device;
   readonly #async: boolean;
   readonly #operands: Matrix[] = [];
+  readonly #holds: { piece: Piece; as: Hold }[] = [];
 
   constructor(op: string, operands: readonly unknown[], options: RunOptions, async: boolean) {
     this.op = op;
@@ -94,8 +99,20 @@ export class Call implements Disposable {
   }
 
   /** An operand. Numbers that the user can reach (`data` was read) are copied for an asynchronous call, so that nothing
-   * the user does with their ArrayBuffer can reach work on its way. */
+   * the user does with their ArrayBuffer can reach work on its way; others cannot be written until the call ends. */
   matrix(a: MatrixLike): Matrix {
+    return this.#operand(a, "readers");
+  }
+
+  /** The user's memory for a result, or a copy of it where the user holds its numbers. */
+  output(out: Matrix): Matrix {
+    if (out.storage.piece.readers > 0) {
+      throw new ArgumentError(`${this.op}: a call that has not ended reads out; await that one first`);
+    }
+    return this.#operand(out, "writers");
+  }
+
+  #operand(a: MatrixLike, as: Hold): Matrix {
     if (a instanceof Matrix && a.device !== this.device) {
       const [theirs, ours] = a.device.name === this.device.name
         ? [a.device.name, "another of that name"]
@@ -113,6 +130,9 @@ export class Call implements Disposable {
       ? copying(() => a.copy())
       : a.share();
     this.#operands.push(own);
+    const { piece } = own.storage;
+    piece[as]++;
+    this.#holds.push({ piece, as });
     return own;
   }
 
@@ -123,6 +143,7 @@ export class Call implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    for (const { piece, as } of this.#holds) piece[as]--;
     for (const operand of this.#operands) operand[Symbol.dispose]();
   }
 }

@@ -127,7 +127,7 @@ async function runFacts(json: boolean): Promise<number> {
 function formatInfo(facts: Record<string, unknown>, tests: readonly Check[]): string {
   const { table, ...plain } = facts;
   const rows = (table as Record<string, unknown>[]).map(({ key, device, value, why, engine, ...bounds }) => {
-    const limits = Object.entries(bounds).map(([size, limit]) => ` ${size} ≤ ${limit}`).join("");
+    const limits = Object.entries(bounds).map(([size, limit]) => ` ${size} < ${limit}`).join("");
     const where = `${key}${device === "*" ? "" : ` ${device}`}${limits}`;
     return `  ${where.padEnd(24)} ${String(engine ?? value).padEnd(8)} ${why}`;
   });
@@ -184,9 +184,10 @@ async function progress(): Promise<{ tell: Tell; stop: () => void }> {
 
 async function runTune({ out, json, regret: compare }: Values): Promise<number> {
   const { formatTune, measure, regret } = await import("./measure.ts");
-  const device = defaultDevice(), tell = (text: string): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
-  };
+  const device = defaultDevice(),
+    tell = (text: string): void => {
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+    };
   const measured = measure(device, tell);
   const report = { ...measured, ...(compare && { regret: regret(device, measured.rows, tell) }) };
   tell("");

@@ -48,6 +48,9 @@ const engineNumbers: Readonly<Record<VendorEngine, number>> = { blas: abi.TSR_BL
 /** Work that holds the calling thread about as long as a nap would (run.ts) and spares it to hand that to the queue's
  * thread, which costs 0.1 to 0.2 ms, and more where all processors are busy. */
 const SLIGHT_MICROSECONDS = 600;
+/** Operations on their way beyond which calls wait: the queue has room for four times as many, and what an algorithm
+ * encodes between two pauses must find some. */
+const CROWD = 1024;
 /** What tsr_wait tells of a ticket that has passed. */
 const ENDED: ReadonlySet<number> = new Set([abi.TSR_OK, abi.TSR_E_CANCELED, abi.TSR_E_MEMORY, abi.TSR_E_DEVICE]);
 
@@ -78,7 +81,9 @@ export class Device implements Disposable, Host {
   #microseconds = 0;
   #last = 0;
   #passed = 0;
-  #flight: { ticket: number; pieces: Piece[] }[] = [];
+  #flight: { ticket: number; pieces: Piece[]; operations: number }[] = [];
+  /** Operations that have passed. */
+  #over = 0;
   readonly #out = new Uint32Array(2);
 
   constructor(name: string, native: Native, library: string, threads: number, passedOver?: string) {
@@ -237,6 +242,17 @@ export class Device implements Disposable, Host {
     return this.#flight.length === 0;
   }
 
+  /** Whether so much is on its way that more may not find room in the queue. */
+  get crowded(): boolean {
+    while (this.operations - this.#over >= CROWD) {
+      const first = this.#flight[0];
+      if (!first) return false;
+      this.#poll(first.ticket);
+      if (this.#flight[0] === first) return true;
+    }
+    return false;
+  }
+
   /** Whether there is nothing to start and nothing on its way. */
   get idle(): boolean {
     return !this.#unsubmitted && this.#flight.length === 0;
@@ -250,19 +266,22 @@ export class Device implements Disposable, Host {
   /** Starts what was encoded, on the queue's thread or here and now. */
   submit(inline: boolean): number {
     const mode = inline ? abi.TSR_INLINE : abi.TSR_QUEUED;
-    const pieces = this.#encoded;
-    if (!inline) this.#encoded = [];
-    this.#unsubmitted = false;
-    this.#microseconds = 0;
     this.#out[0] = 0;
     const status = this.native.tsr_submit(this.context, mode, this.#out);
     const ticket = this.#out[0]!;
     if (ticket !== 0) {
       this.#last = ticket;
-      if (inline) this.#reap(ticket);
-      else this.#flight.push({ ticket, pieces });
+      this.#unsubmitted = false;
+      this.#microseconds = 0;
+      if (inline) {
+        this.#encoded.length = 0;
+        this.#over = this.operations;
+        this.#reap(ticket);
+      } else {
+        this.#flight.push({ ticket, pieces: this.#encoded, operations: this.operations });
+        this.#encoded = [];
+      }
     }
-    if (inline) pieces.length = 0;
     this.check(status);
     return ticket;
   }
@@ -292,6 +311,6 @@ export class Device implements Disposable, Host {
 
   #reap(ticket: number): void {
     this.#passed = Math.max(this.#passed, ticket);
-    while (this.#flight.length > 0 && this.#flight[0]!.ticket <= ticket) this.#flight.shift();
+    while (this.#flight.length > 0 && this.#flight[0]!.ticket <= ticket) this.#over = this.#flight.shift()!.operations;
   }
 }

@@ -15,14 +15,17 @@ export const variables = {
 
 export type Variable = keyof typeof variables;
 
-/** The value of a variable; undefined where it is unset, empty, or may not be read. */
+interface DenoEnv {
+  permissions: { querySync(wanted: { name: "env"; variable: string }): { state: string } };
+}
+
+const deno = (globalThis as unknown as { Deno?: DenoEnv }).Deno;
+
+/** The value of a variable; undefined where it is unset, empty, or may not be read, for which Deno would ask the user.
+ */
 export function read(name: Variable): string | undefined {
-  try {
-    return process.env[name] || undefined;
-  } catch (error) {
-    if (error instanceof Error && (error.name === "NotCapable" || error.name === "PermissionDenied")) return undefined;
-    throw error;
-  }
+  if (deno && deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") return undefined;
+  return process.env[name] || undefined;
 }
 
 /** What TSR_DEBUG asks for: 1 devices opened, 2 a line for each operation, 3 also why. */

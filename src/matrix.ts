@@ -203,15 +203,8 @@ export class Matrix implements Disposable {
 
   /** The same view, whose memory stays until this one is disposed too, whatever becomes of the other. */
   share(): Matrix {
-    const layout = {
-      rows: this.#rows,
-      cols: this.#cols,
-      ld: this.#ld,
-      offset: this.#offset,
-      transposed: this.transposed,
-      type: this.#type,
-    };
-    return new Matrix(this.storage.share(), layout, true);
+    const layout = { rows: this.#rows, cols: this.#cols, ld: this.#ld, offset: this.#offset, type: this.#type };
+    return new Matrix(this.storage.share(), { ...layout, transposed: this.transposed }, true);
   }
 
   /** The native descriptor, valid until a few more were asked for; the memory is kept until the work being encoded has
@@ -249,7 +242,8 @@ export class Matrix implements Disposable {
     if (!this.contiguous) {
       throw new ShapeError(`data: this ${this.shape.join("x")} view is not contiguous; use copy().data or readBlock`);
     }
-    const all = this.storage.expose(this.#owner ? this.#rows * this.#cols : bytes >>> 2);
+    const whole = this.#owner && this.#offset === 0;
+    const all = this.storage.expose(whole ? this.#rows * this.#cols : Math.floor(bytes / 4));
     return all.subarray(this.#offset, this.#offset + this.#rows * this.#cols);
   }
 
@@ -293,8 +287,9 @@ export class Matrix implements Disposable {
     return turned;
   }
 
-  /** Writes a part from other numbers. */
+  /** Writes a part from other numbers. Throws while a call that has not ended reads or writes this matrix. */
   writeBlock(rowStart: number, colStart: number, block: MatrixLike): void {
+    this.storage.requireFree("writeBlock");
     const source = block instanceof Matrix
       ? { data: block.readBlock(0, block.shape[0], 0, block.shape[1]), shape: block.shape }
       : block;

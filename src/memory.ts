@@ -58,6 +58,9 @@ export class Piece {
   /** Not yet written: all zero. */
   fresh: boolean;
   ticket = 0;
+  /** Calls on their way that read it, and that write it. */
+  readers = 0;
+  writers = 0;
   constructor(block: Block, base: number, bytes: number, small: boolean, fresh: boolean) {
     this.block = block;
     this.base = base;
@@ -74,7 +77,7 @@ export class Piece {
   }
   floats(): Float32Array<ArrayBuffer> {
     const view = this.bytesView();
-    return new Float32Array(view.buffer, view.byteOffset, this.bytes >>> 2);
+    return new Float32Array(view.buffer, view.byteOffset, Math.floor(this.bytes / 4));
   }
 }
 

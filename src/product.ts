@@ -12,14 +12,14 @@ export interface MatmulOptions extends RunOptions {
   /** C = alpha A B + beta C; beta needs `out`. Defaults 1 and 0. */
   alpha?: number;
   beta?: number;
-  /** Receives the result, which is also returned. */
+  /** Receives the result, which is also returned; no call that has not ended may read it. */
   out?: Matrix;
 }
 
 /** The public matmul: options, checks. */
 export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOptions): Algorithm<Matrix> {
   const { alpha = 1, beta = 0, out } = o;
-  const left = call.matrix(a), right = call.matrix(b);
+  const given = out && call.output(out), left = call.matrix(a), right = call.matrix(b);
   const A = o.transA ? left.T : left;
   const B = o.transB ? right.T : right;
   const m = A.shape[0], n = B.shape[1];
@@ -39,7 +39,7 @@ export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOp
       yield* isFinite(M, "matmul", name, true);
     }
   }
-  const C = out ? call.matrix(out) : Matrix.empty(m, n, call.device);
+  const C = given ?? Matrix.empty(m, n, call.device);
   gemm(alpha, A, B, beta, C);
   if (!out) return C;
   // Where the user holds the numbers of out, the product went to a copy.

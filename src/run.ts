@@ -96,12 +96,32 @@ function driveSync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptio
   }
 }
 
+/** The end of the line before a device whose queue is nearly full. */
+const lines = new WeakMap<Device, Promise<void>>();
+
+/** Waits until there is room in the queue, and those who came before have had theirs: calls are encoded in the order in
+ * which they were made. */
+async function admitted(device: Device): Promise<void> {
+  const before = lines.get(device);
+  const mine = (async () => {
+    await before;
+    while (device.crowded) await turn();
+  })();
+  lines.set(device, mine);
+  await mine;
+  if (lines.get(device) === mine) lines.delete(device);
+}
+
 async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptions): Promise<T> {
   const { signal, onProgress } = options;
   let before = 0;
   let ticket = 0;
   try {
     for (;;) {
+      if (device.crowded || lines.has(device)) {
+        await admitted(device);
+        signal?.throwIfAborted();
+      }
       const start = performance.now();
       const { done, value } = step(device, algorithm, options);
       if (device.slight) {
@@ -117,6 +137,7 @@ async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: R
       } else {
         [before, ticket] = [ticket, device.submit(false)];
         await passed(device, done || value.numbers ? ticket : before, signal);
+        if (before > 0) device.done(before); // throws if it ended by an error
       }
       if (done) return value;
       tell(value, onProgress);

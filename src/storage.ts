@@ -1,6 +1,6 @@
 // The memory behind a matrix and its views: who may see it, and until when.
 import type { Device } from "./device.ts";
-import { DisposedError } from "./errors.ts";
+import { ArgumentError, DisposedError } from "./errors.ts";
 import type { Piece } from "./memory.ts";
 
 /** The memory of a matrix, shared by its views and by the calls at work on it. */
@@ -31,6 +31,13 @@ export class Storage implements Disposable {
 
   get exposed(): boolean {
     return this.piece.exposed;
+  }
+
+  /** Throws while a call that has not ended reads or writes the numbers. */
+  requireFree(op: string): void {
+    const { readers, writers } = this.piece;
+    if (readers + writers === 0) return;
+    throw new ArgumentError(`${op}: a call that has not ended works on this matrix; await that one first`);
   }
 
   /** Another owner of the same memory, for the length of a call. */

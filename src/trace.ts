@@ -5,6 +5,9 @@ import type { Device } from "./device.ts";
 import { debugLevel, debugLine } from "./env.ts";
 import { choose, engines, tiles } from "./tune.ts";
 
+/** The tile of an operation whose predicate was 0. */
+const SKIPPED = "skipped";
+
 /** One operation of the native library. */
 export interface Operation {
   op: string;
@@ -102,7 +105,7 @@ function finish(map: Map<number, Pending>, record: Float64Array): void {
   const { operation, flops } = entry;
   const tile = record[abi.TSR_TRACE_TILE]!;
   operation.engine = engines[record[abi.TSR_TRACE_ENGINE]!] ?? operation.engine;
-  operation.tile = tile === 0 ? "skipped" : tiles[tile] ?? String(tile);
+  operation.tile = tile === 0 ? SKIPPED : tiles[tile] ?? String(tile);
   operation.deviceMs = record[abi.TSR_TRACE_SECONDS]! * 1e3;
   operation.gflops = tile === 0 || operation.deviceMs === 0 ? 0 : flops / operation.deviceMs / 1e6;
   if (telling) debugLine(line(operation) + (level >= 3 ? `  ${operation.why}` : ""));
@@ -157,13 +160,15 @@ function summary<T>(value: T, recorder: Recorder, wallMs: number): Explained<T> 
   const parts = Object.entries(times).map(([name, ms]) => `${name} ${ms.toFixed(2)}`).join(", ");
   const share = peak > 0 ? `, ${(100 * gflops / peak).toFixed(0)} % of the measured peak` : "";
   const speed = `${gflops.toFixed(1)} GFLOP/s${share}`;
-  const head = `${operations.length} operations, ${wallMs.toFixed(2)} ms: ${parts}; ${speed}`;
+  const ran = operations.filter(({ tile }) => tile !== SKIPPED), others = operations.length - ran.length;
+  const count = `${ran.length} operations${others > 0 ? `, ${others} more passed by as not needed` : ""}`;
+  const head = `${count}, ${wallMs.toFixed(2)} ms: ${parts}; ${speed}`;
   return {
     value,
     operations,
     notes,
     totals,
-    toString: () => [...operations.map((o) => `${line(o)}  ${o.why}`), ...notes, head].join("\n"),
+    toString: () => [...ran.map((o) => `${line(o)}  ${o.why}`), ...notes, head].join("\n"),
   };
 }
 

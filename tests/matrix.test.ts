@@ -30,6 +30,13 @@ describe("makers", () => {
   });
 });
 
+it("a share of a part has the part's numbers", () => {
+  for (const n of [4, 400]) {
+    const a = Matrix.random(n, n, { seed: 1 }), all = a.readBlock(0, n, 0, n), share = a.rows(2, 4).share();
+    assert.deepEqual(share.data, all.slice(2 * n, 4 * n), `${n}x${n}`);
+  }
+});
+
 describe("views", () => {
   const views: Record<string, [(a: Matrix) => Matrix, number[][]]> = {
     "T": [(a) => a.T, turned(rows)],

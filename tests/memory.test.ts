@@ -217,3 +217,12 @@ describe("close", () => {
     }
   });
 });
+
+it("a matrix of more than 4 GiB has its numbers", () => {
+  const [m, n] = sized([32768, 32769], [300, 300]), a = Matrix.zeros(m, n), last = [[1, 2], [3, 4]];
+  a.writeBlock(0, 0, [[5]]);
+  a.writeBlock(m - 2, n - 2, last);
+  assert.deepEqual(a.sub(m - 2, m, n - 2, n).toArray(), last);
+  assert.deepEqual([a.at(0, 0), a.at(0, 1)], [5, 0]);
+  a[Symbol.dispose]();
+});

@@ -33,3 +33,11 @@ test("permissions: a variable that may be read is honoured", async () => {
   assert.equal(code, 1);
   assert.match(errors, /TSR_THREADS/);
 });
+
+test("permissions: at a terminal nothing else is asked for", async () => {
+  const terminal = "import os, pty, signal, sys; signal.alarm(60); " +
+    "sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+  const flags = ["run", "--no-check", `--allow-ffi=${library}`, program];
+  const { code, out, errors } = await run("python3", ["-c", terminal, deno, ...flags]);
+  assert.equal(code, 0, out + errors);
+});
