@@ -12,7 +12,7 @@ import { median, spread } from "./statistics.ts";
 
 /** A turn repeats short calls to last TURN_MS; a call over LIMIT_MS is given up. */
 const [TURN_MS, LIMIT_MS] = [40, 20_000];
-/** A first run as long as this is a turn too. */
+/** A first run as long as this is a turn too, the first of its contender. */
 const LONG_MS = 1000;
 /** A compiler that works while the program runs has this long before anything counts. */
 const WARM_MS = 500;
@@ -150,10 +150,25 @@ class Race {
     const patience = performance.now() + (this.#settings.quick ? 0 : PATIENCE_MS);
     const most = Math.max(...this.entries.map(wanted));
     for (let round = 0; round < most; round++) {
-      const order = round % 2 === 0 ? this.entries : this.entries.toReversed();
+      const order = round % 2 === 0 ? [...this.entries] : this.entries.toReversed();
       for (const entry of order) {
-        while (entry.times.length < Math.min(wanted(entry), round + 1)) await turn(entry, patience);
+        const turns = Math.min(wanted(entry), round + 1);
+        while (entry.times.length < turns && await this.#turn(entry, patience));
       }
+    }
+  }
+
+  /** False where the contender failed, which ends its part in this case. */
+  async #turn(entry: Entry, patience: number): Promise<boolean> {
+    const { contender, variant } = entry;
+    try {
+      await turn(entry, patience);
+      return true;
+    } catch (error) {
+      if (contender.name === OURS) throw error;
+      this.missed.push({ contender: contender.name, variant, why: (error as Error).message });
+      this.entries.splice(this.entries.indexOf(entry), 1);
+      return false;
     }
   }
 }

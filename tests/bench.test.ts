@@ -1,12 +1,18 @@
 // The bench's own arithmetic: residuals that tell right results from spoiled ones, and changes from noise.
 import assert from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it, test } from "node:test";
 import { compare, type Marks } from "../bench/baseline.ts";
 import { type Case, make } from "../bench/cases.ts";
+import { Contender } from "../bench/contenders.ts";
 import { adapter } from "../bench/contenders/tesserae.ts";
-import type { Operand, Operands } from "../bench/files.ts";
+import { type Operand, type Operands, store } from "../bench/files.ts";
+import type { Program } from "../bench/program.ts";
 import { holds, judge } from "../bench/residuals.ts";
 import { median, powerLaw, ratio, spread } from "../bench/statistics.ts";
+import { Foresight, race } from "../bench/turns.ts";
 import { info } from "../src/index.ts";
 
 const chain = info()["chain"] as number;
@@ -85,4 +91,31 @@ test("median, spread and the power law of exact numbers", () => {
   assert.deepEqual([median([3, 1, 2]), median([4, 1, 2, 3]), spread([9, 10, 12])], [2, 2.5, 0.1]);
   const { p, c } = powerLaw([100, 200, 400].map((x) => ({ x, y: 5 * x ** 2.5 })));
   assert.ok(Math.abs(p - 2.5) < 1e-12 && Math.abs(c - 5) < 1e-9, `${p} ${c}`);
+});
+
+/** A contender whose product is this library's and whose calls take 50 ms; `fails` ends one of its runs. */
+async function pretender(name: string, c: Case, given: Operands, fails: number): Promise<Contender> {
+  const job = await (await adapter()).ops[c.op]![""]!(given, c), folder = mkdtempSync(join(tmpdir(), "tesserae-"));
+  let runs = 0;
+  const answers = {
+    prepare: () => ({ variants: [""] }),
+    run: async () => {
+      if (runs++ === fails) throw new Error("it has had enough");
+      await job!.run();
+      return { ms: 50 };
+    },
+    save: async () => ({ files: store(await job!.outputs(), folder) }),
+  };
+  const ask = ({ do: what }: { do: keyof typeof answers }) => answers[what](), first = { version: "1", ops: [c.op] };
+  const contender = new Contender(name, () => Promise.resolve({ pid: 0, first, ask } as unknown as Program));
+  await contender.start();
+  return contender;
+}
+
+test("a peer that fails in a later turn is told as missing, and the others go on", async () => {
+  const c = cases[0]!, given = c.inputs(), settings = { chain, quick: true };
+  const all = [await pretender("tesserae", c, given, -1), await pretender("mkl", c, given, 4)];
+  const { timed, missed } = await race(c, all, settings, new Foresight());
+  assert.deepEqual(timed.map(({ contender, times }) => [contender, times]), [["tesserae", [50, 50]]]);
+  assert.deepEqual(missed, [{ contender: "mkl", variant: "", why: "it has had enough" }]);
 });
