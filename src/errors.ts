@@ -60,7 +60,8 @@ export class SingularError extends Error {
   }
 }
 
-/** Thrown only with `strict: true`. */
+/** The result of an iteration missed its tolerance, with `strict: true`; or factors could not be certified, which is a
+ * fault of this package. */
 export class NotConvergedError extends Error {
   override readonly name: string = "NotConvergedError";
   readonly code = "TSR_NOT_CONVERGED" as const;
