@@ -95,6 +95,8 @@ export type RangeOptions = RunOptions & ({ k: number } | { eps: number });
 
 /** Columns added at a time while eps is not reached. */
 const STEP = 32;
+/** Products with a shorter matrix might be taken for 0 in Gram-Schmidt. */
+const SHORT = 2 ** -100;
 
 /** The public rangeFinder: orthonormal Q whose span holds A but for `error` = ‖A − QQᵀA‖_F / ‖A‖_F, measured in
  * float64. One power step (Halko, Martinsson & Tropp 2011), k columns, or in steps of 32 as many
@@ -116,14 +118,14 @@ export function* rangeFinderJob(call: Call, a: MatrixLike, o: RangeOptions): Alg
   const norm = Math.sqrt(sum(squaredColumns(A)));
   let q = Matrix.empty(m, 0, A.device);
   for (let columns = k;; columns = Math.min(p, columns + STEP)) {
-    q = yield* extended(A, q, columns);
+    q = yield* extended(A, q, columns, norm < SHORT ? 1 / SHORT : 1);
     const error = norm === 0 ? 0 : (yield* leftOver(A, q)) / norm;
     if (columns === p || wanted.k !== undefined || error <= eps) return { q, error };
   }
 }
 
-/** Q with columns more, from A (Aᵀ (A Ω)), orthonormal to those it had. */
-function* extended(A: Matrix, Q: Matrix, columns: number): Algorithm<Matrix> {
+/** Q with columns more, from A (Aᵀ (A Ω)) with so many times A, orthonormal to those it had. */
+function* extended(A: Matrix, Q: Matrix, columns: number, times: number): Algorithm<Matrix> {
   const [m, n] = A.shape;
   const have = Q.shape[1];
   const basis = Matrix.empty(m, columns, A.device);
@@ -133,11 +135,11 @@ function* extended(A: Matrix, Q: Matrix, columns: number): Algorithm<Matrix> {
   const Y = basis.cols(have, columns);
   geadd(1, Q, 0, basis.cols(0, have));
   rand("normal", have + 1, X);
-  gemm(1, A, X, 0, Y); //                  Y = A Ω
+  gemm(times, A, X, 0, Y); //              Y = A Ω
   yield* gramSchmidt(basis, have, R);
-  gemm(1, A.T, Y, 0, X); //                X = Aᵀ Y
+  gemm(times, A.T, Y, 0, X); //            X = Aᵀ Y
   if (columns - have <= n) yield* gramSchmidt(X, 0, S);
-  gemm(1, A, X, 0, Y); //                  Y = A X
+  gemm(times, A, X, 0, Y); //              Y = A X
   const certified = yield* gramSchmidt(basis, have, R);
   if (!certified) throw new NotConvergedError(`rangeFinder: a basis of ${columns} columns could not be certified`);
   Q[Symbol.dispose]();

@@ -17,6 +17,9 @@ const LOSS = 6;
  * direction. */
 const LAST_CHANCE = 2;
 const NOISE = 2 ** -18;
+/** Columns less the others that are no longer than the least normal number cannot be divided by it in float32: they are
+ * replaced in any pass. */
+const TINY = 2 ** -126;
 /** Of the random numbers in columns that are replaced. */
 const SEED = 1;
 /** Columns that cgs2 takes together: it looks once for all of them whether two passes were enough. */
@@ -58,7 +61,7 @@ function panel({ Q, R, from, b, near, t, redo, C, Ts, loss }: Panels, j: number,
   const [T1, T2] = [Ts.sub(0, w, 0, w), Ts.sub(b, b + w, 0, w)];
   gemm(1, P.T, W, 0, S, t); //                         S = Qᵀ W
   gemm(-1, P, S, 1, W, t); //                          W = W - Q S
-  orth(W, T, again(0), 0, SEED + j); //                W = W T⁻¹
+  orth(W, T, again(0), TINY, SEED + j); //             W = W T⁻¹
   for (let pass = 1; pass < passes; pass++) {
     const decides = pass === 1 && !near && j > 0;
     let o = decides ? t : { ...t, when: again(pass - 1) };
@@ -66,7 +69,7 @@ function panel({ Q, R, from, b, near, t, redo, C, Ts, loss }: Panels, j: number,
     if (decides && b > 1) o = { ...t, when: lost(W, products, loss, t) };
     gemm(-1, P, c, 1, W, o); //                        W = W - Q C
     gemm(1, c, T, 1, S, o); //                         S = S + C T
-    const floor = pass < LAST_CHANCE ? 0 : NOISE;
+    const floor = pass < LAST_CHANCE ? TINY : NOISE;
     orth(W, T1, again(pass), floor, SEED + j + pass * Q.shape[1], o); // W = W T₁⁻¹
     gemm(1, T1, T, 0, T2, o); //                       T = T₁ T
     geadd(1, T2, 0, T, o);

@@ -156,6 +156,8 @@ describe("rangeFinder", () => {
     const flat = randomSample(60, 40, 7);
     checkError(flat, rangeFinderSync(flat, { k: 40 }));
     checkError(flat, await rangeFinder(flat, { eps: 1e-3 }));
+    const small = sample("below the normal range", t.map(normal(20, 5, 12), (value) => value * 1e-40));
+    assert.ok(rangeFinderSync(small, { k: 5 }).error <= 1e-4);
     const low = sample("rank 4", t.matmul64(normal(70, 4, 8), normal(4, 50, 9)));
     const found = rangeFinderSync(low, { k: 10 });
     assert.equal(found.q.shape[1], 10);

@@ -7,12 +7,14 @@ import * as factors from "./factors.ts";
 import { every, numbers, placeInside, reference, sameBits, table } from "./helpers.ts";
 import {
   fill,
+  inIdentity,
   normal,
   odd,
   randomSample,
   type Recipe,
   type Sample,
   sample,
+  scattered,
   torture,
   withSpectrum,
 } from "./matrices.ts";
@@ -24,7 +26,7 @@ import { directs } from "./spectra.ts";
 
 interface Choice {
   mode?: "reduced" | "complete";
-  method?: "auto" | "bidiagonal";
+  method?: "auto" | "bidiagonal" | "jacobi";
 }
 const name = (recipe: Recipe): string => recipe.name;
 
@@ -95,6 +97,17 @@ describe("svd of all values", () => {
     });
     await check(sample("all one third", fill(n, n, () => 1 / 3)), {}, true);
     await check(sample("all 0.1, tall", fill(sized(3000, 500), sized(90, 40), () => 0.1)), {}, false);
+  });
+
+  it("keeps its contract where numbers differ by more than float32 holds digits, by every method", async () => {
+    const named = [[[5e-8, 2e8], [3e-9, 7e-20]], [[2e-18, 2], [30, 7e26]], [[1e38, 1], [1, 1e-38]]];
+    const list = named.flatMap((numbers) => [2, 3, 10, 40].map((n) => inIdentity(numbers, n)));
+    for (const [m, n] of [[2, 2], [3, 3], [3, 2], [5, 5], [4, 7]] as const) {
+      for (let seed = 0; seed < sized(100, 10); seed++) list.push(scattered(m, n, 30 + seed % 7, seed));
+    }
+    await every(list, ({ name }) => name, async (a, at) => {
+      for (const method of ["auto", "jacobi"] as const) await check(a, { method }, at % 2 === 0);
+    });
   });
 
   it("gives complete factors", async () => {

@@ -76,6 +76,18 @@ export function randomSample(m: number, n: number, seed: number): Sample {
   return sample(`random ${m}x${n}`, normal(m, n, seed));
 }
 
+/** Standard numbers, each times a power of ten from 10^-power to 10^power. */
+export function scattered(m: number, n: number, power: number, seed: number): Sample {
+  const random = new Random(seed), entries = fill(m, n, () => random.normal() * 10 ** random.between(-power, power));
+  return sample(`${m}x${n}, 10^±${power}, ${seed}`, entries);
+}
+
+/** The numbers in the first rows and columns of an identity of order n. */
+export function inIdentity(numbers: readonly (readonly number[])[], n: number): Sample {
+  const name = `[${numbers.join("; ")}] in order ${n}`;
+  return sample(name, fill(n, n, (i, j) => numbers[i]?.[j] ?? (i === j ? 1 : 0)));
+}
+
 const bases = new Map<string, Dense>();
 
 /** Orthonormal columns to the last bits of a double, m >= n: normal numbers by Gram-Schmidt, twice. Kept for reuse. */
