@@ -6,20 +6,29 @@ import { Matrix } from "./matrix.ts";
 import { beyond, changes, columnExponents, Pair, SETTLED, subtractProduct } from "./pair.ts";
 import { exponentOf } from "./small64.ts";
 
-/** A with its largest entry in [1/2, 1), and what it has beyond float32: A = (N + low) 2^exponent. */
+/** A with its largest entry in [1/2, 1), or larger where others would vanish, and what it has beyond float32: A = (N +
+ * low) 2^exponent. */
 export interface Scaled extends Disposable {
   readonly N: Matrix;
   readonly low: Matrix | undefined;
   readonly exponent: number;
 }
 
+/** Numbers from 2^-KEPT on keep all the digits of a double in two of float32; where a matrix spans more than KEPT +
+ * ROOM powers of two, the least keep fewer. */
+const KEPT = 126 - 53;
+/** Exponent up to which entries may grow: products with random numbers and their sums stay within float32. */
+const ROOM = 110;
+
 /** Scales A, whose largest entry is max; a are its numbers in float64 where they were more than float32. */
 export function scaled(A: Matrix, a: Float64Array | undefined, max: number): Scaled {
-  const exponent = exponentOf(max);
-  const [m, n] = A.shape;
+  const [m, n] = A.shape, given = A.readBlock(0, m, 0, n);
+  const min = given.reduce((least, x) => x === 0 ? least : Math.min(least, Math.abs(x)), max);
+  const depth = exponentOf(max) - exponentOf(min);
+  const exponent = exponentOf(max) - Math.min(ROOM, Math.max(0, depth - KEPT));
   const N = Matrix.hosted(m, n, A.device);
   const back = 2 ** -exponent;
-  N.host().set(A.readBlock(0, m, 0, n).map((x) => x * back));
+  N.host().set(given.map((x) => x * back));
   const low = a && beyond(A, a, exponent);
   return { N, low, exponent, [Symbol.dispose]: () => [N, low].forEach((M) => M?.[Symbol.dispose]()) };
 }

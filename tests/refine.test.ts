@@ -143,6 +143,19 @@ describe("solve with refine", () => {
     assert.equal(solveSync(Matrix.eye(3), Matrix.zeros(3, 0), { refine: true }).converged, true);
   });
 
+  it("serves diagonals from one end of float32 to the other, whatever they are taken for", async () => {
+    const pairs = [[1e19, 1e-19], [1e20, 1e-20], [1e-22, 1e22], [1e25, 1e-25], [1, 1e-38], [1e-38, 1], [1e30, 1e-30]];
+    for (const kind of ["general", "positive", "lower", "upper"] as const) {
+      await every(pairs, String, async ([p, q]) => {
+        const { x, x64, rcond, converged } = await solve([[p!, 0], [0, q!]], [1, 3], { assume: kind, refine: true });
+        const errors = [x64![0]! * p! - 1, x64![1]! * q! / 3 - 1].map(Math.abs), cond = Math.max(p! / q!, q! / p!);
+        assert.ok(t.largest(errors) <= (cond < 1e53 ? 2 ** -44 : t.u), `off by ${errors}`);
+        assert.deepEqual([converged, x], [true, Float32Array.from(x64!)]);
+        assert.ok(rcond * cond >= 0.99 && rcond * cond <= 3, `rcond ${rcond}`);
+      });
+    }
+  });
+
   it("throws where the solution is beyond float32, and gives NaN where it may", () => {
     assert.throws(() => solveSync([[1e-30]], [1e30], { refine: true }), OverflowError);
     const nan = solveSync([[NaN, 1], [1, 1]], [1, 2], { refine: true, checkFinite: false });
