@@ -94,6 +94,10 @@ export function* normJob(call: Call, a: MatrixLike, p: NormOrder, o: RunOptions)
   return yield* matrixNorm(A, p, max, "norm");
 }
 
+/** The part of the largest number that cond brings to about 1: the inverse has room for a condition of 2^216, and what
+ * is lost of it at its lower end does not count. */
+const LOW = 2 ** -90;
+
 export interface CondOptions extends RunOptions {
   /** Which norm; default 2: largest over smallest singular value. */
   p?: 1 | 2 | "fro" | typeof Infinity;
@@ -113,7 +117,8 @@ export function* condJob(call: Call, a: MatrixLike, o: CondOptions): Algorithm<n
     return s.length === 0 ? 0 : s.at(-1) === 0 ? Infinity : s[0]! / s.at(-1)!;
   }
   requireSquare(A, "cond");
-  using N = normalized(A, max).N; // the condition does not depend on the scale, but its inverse must fit float32
+  // The condition does not depend on the scale, but the numbers of A and of its inverse must fit float32.
+  using N = normalized(A, Math.max(max * LOW, 2 ** -126)).N;
   try {
     using X = yield* inverse(N, "cond");
     yield settled();
