@@ -56,11 +56,11 @@ export function vectorNorm(x: VectorLike, p: NormOrder, o: RunOptions): number {
   if (typeof p !== "number" || Number.isNaN(p)) {
     throw new ArgumentError(`norm: a vector has no norm "${p}"; p is a number, Infinity or "fro"`);
   }
-  if (p === Infinity) return sizes.reduce((a, b) => (a >= b ? a : b), 0);
-  if (p === -Infinity) return sizes.reduce((a, b) => (a <= b ? a : b), Infinity);
+  const most = p > 0 ? sizes.reduce((a, b) => (a >= b ? a : b), 0) : sizes.reduce((a, b) => (a <= b ? a : b), Infinity);
+  if (Math.abs(p) === Infinity) return most;
   if (p === 0) return sizes.filter((v) => v !== 0).length;
-  const max = sizes.reduce((a, b) => (a >= b ? a : b), 0);
-  return max === 0 ? 0 : max * sum2(sizes.map((v) => (v / max) ** p)) ** (1 / p);
+  if (most === 0 || sizes.length === 0) return 0;
+  return most * sum2(sizes.map((v) => (v / most) ** p)) ** (1 / p); // powers of at most 1, the largest of them 1
 }
 
 /** The largest sum of absolute values in a column. */

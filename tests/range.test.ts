@@ -25,6 +25,23 @@ describe("operands whose numbers differ by more than float32 holds digits", () =
     assert.ok(Math.abs(ones / 1e38 - 1) <= 1e-6, `${ones}`);
   });
 
+  it("have norms of negative order, as in NumPy", async () => {
+    const known: readonly (readonly [number[], number, number])[] = [
+      [[1, 4, 1000], -300, 1],
+      [[1000, -2, 2], -300, 2 * 2 ** (-1 / 300)],
+      [[1e300, 3e-300, 6e-300], -1, 2e-300],
+      [[2, 4], -1, 4 / 3],
+      [[1, 0, 5], -2, 0],
+      [[0, 0], -2, 0],
+      [[], -2, 0],
+    ];
+    for (const [x, p, norm] of known) {
+      for (const got of [la.normSync(x, p), await la.norm(x, p)]) {
+        assert.ok(Math.abs(got - norm) <= 1e-14 * norm, `${x}, ${p}: ${got} where ${norm} is right`);
+      }
+    }
+  });
+
   it("have a pseudoinverse", () => {
     const x = la.pinvSync([[5e-8, 2e8], [3e-9, 7e-20]]); // of rank 1: the transpose over σ₁²
     assert.deepEqual([x.data[1], x.data[2]], [0, Math.fround(5e-9)]);
