@@ -38,7 +38,8 @@ export interface Model {
   readonly singularValues: Float32Array;
   readonly explainedVariance: Float32Array;
   readonly explainedVarianceRatio: Float32Array;
-  readonly whiten: boolean;
+  /** Of each column of scores, with whiten: squares may be beyond float32. */
+  readonly deviations: Float64Array | undefined;
 }
 
 /** Sums over rows: their number, the mean of each column (0 where it is not subtracted), and the lower triangle of the
@@ -175,8 +176,8 @@ function model(
     }
   }
   const explainedVarianceRatio = Float32Array.from(variances, (x) => total === 0 ? 0 : x / total);
-  const whiten = o.whiten ?? false;
-  return { components, ...fit, singularValues, explainedVariance, explainedVarianceRatio, whiten };
+  const deviations = o.whiten ? variances.map(Math.sqrt) : undefined;
+  return { components, ...fit, singularValues, explainedVariance, explainedVarianceRatio, deviations };
 }
 
 /** Components from what was gathered. */
@@ -243,7 +244,7 @@ function lost(device: Matrix["device"], n: number, o: PcaOptions): Model {
     singularValues: nan,
     explainedVariance: nan.slice(),
     explainedVarianceRatio: nan.slice(),
-    whiten: o.whiten ?? false,
+    deviations: undefined, // scores are NaN in any case
   };
 }
 
@@ -299,9 +300,9 @@ function requireColumns(X: Matrix, n: number, op: string, what: string): void {
   if (given !== n) throw new ShapeError(`${op}: ${m}x${given} ${what}; rows of ${n} numbers are needed`);
 }
 
-/** What scores are multiplied by: 1 over the standard deviation, or 0 where there is none. */
-function whitening({ explainedVariance }: Model, inverse: boolean): Float64Array {
-  return Float64Array.from(explainedVariance, (x) => inverse ? Math.sqrt(x) : x > 0 ? 1 / Math.sqrt(x) : 0);
+/** What scores are multiplied by: 1 over the standard deviation, or 0 where there is none within the normal range. */
+function whitening(deviations: Float64Array): Float64Array {
+  return deviations.map((x) => x >= 2 ** -126 ? 1 / x : 0);
 }
 
 /** Scores of rows: (X − mean) / scales times the components, not whitened. */
@@ -322,7 +323,7 @@ export function* transformJob(call: Call, x: MatrixLike, fit: Model): Algorithm<
   requireColumns(X, components.shape[1], "transform", "given");
   const finite = yield* isFinite(X, "transform", "x", call.options.checkFinite);
   const T = project(X, fit, components);
-  if (fit.whiten) multiply(T, whitening(fit, false));
+  if (fit.deviations) multiply(T, whitening(fit.deviations));
   if (finite) yield* requireInRange(T, "transform", "the scores");
   return T;
 }
@@ -341,7 +342,7 @@ export function* inverseTransformJob(call: Call, scores: MatrixLike, fit: Model)
   const m = S.shape[0];
   using T = Matrix.empty(m, k, S.device);
   geadd(1, S, 0, T);
-  if (fit.whiten) multiply(T, whitening(fit, true));
+  if (fit.deviations) multiply(T, fit.deviations);
   const X = Matrix.empty(m, n, S.device);
   gemm(1, T, components, 0, X);
   if (fit.scales) multiply(X, fit.scales);
@@ -370,7 +371,7 @@ export function* pcaJob(call: Call, x: MatrixLike, o: PcaOptions): Algorithm<{ f
     : yield* fromRows(call, X, o);
   const scores = project(X, fit, fit.components);
   yield* fixSigns(scores, [fit.components.T]);
-  if (fit.whiten) multiply(scores, whitening(fit, false));
+  if (fit.deviations) multiply(scores, whitening(fit.deviations));
   yield* requireInRange(scores, "pca", "the scores");
   return { fit, scores };
 }

@@ -133,6 +133,20 @@ describe("pca", () => {
     assert.deepEqual([...streamed.finishSync().explainedVariance], [0]);
   });
 
+  it("whitens rows whose variances are too small for float32", async () => {
+    const a = cloud(50, 3, 0), plain = wide(numbers(pcaSync(a, { whiten: true }).scores));
+    for (const power of [-60, -73, -90, -115]) {
+      const small = sample("small", t.map(wide(a), (v) => v * 2 ** power));
+      for (const method of ["covariance", "svd"] as const) {
+        const fit = await pca(small, { whiten: true, method }), scores = wide(numbers(fit.scores));
+        const off = t.largest(t.abs(t.minus(scores, plain)).x);
+        assert.ok(off <= 64 * u * 4, `2^${power} by ${method}: scores off by ${off}`);
+        assert.ok(t.relative(wide(small), wide(numbers(fit.inverseTransformSync(fit.scores)))) <= 64);
+        assert.ok(t.relative(scores, wide(numbers(fit.transformSync(small)))) <= 64);
+      }
+    }
+  });
+
   it("whitens, maps rows to scores and back", async () => {
     const a = cloud(250, 12, 30);
     for (const o of [{}, { whiten: true }, { scale: true, whiten: true }]) {
