@@ -188,8 +188,8 @@ export function* fromCovariance(call: Call, gathered: Gathered, o: PcaOptions, o
   const { c, mean, scales } = covariance(gathered, o);
   let total = 0;
   for (let i = 0; i < n; i++) total += Math.max(0, c[i * n + i]!);
-  if (Number.isNaN(total)) return lost(device, n, o);
   const most = Math.min(rows, n);
+  if (Number.isNaN(total)) return lost(device, n, o.k ?? most);
   const wanted = o.k ?? most;
   const few = n <= SMALL || n <= MEDIUM && wanted <= n / 4;
   const { values, vectors } = few ? yield* float64Pairs(device, n, c, wanted) : yield* eigenpairs(call, n, c);
@@ -231,8 +231,7 @@ export function* fixComponents(components: Matrix): Algorithm<void> {
 }
 
 /** The model for rows that are not finite. */
-function lost(device: Matrix["device"], n: number, o: PcaOptions): Model {
-  const k = o.k ?? 0;
+function lost(device: Matrix["device"], n: number, k: number): Model {
   const components = Matrix.hosted(k, n, device);
   components.host().fill(NaN);
   const nan = new Float32Array(k).fill(NaN);
@@ -361,7 +360,7 @@ export function* pcaJob(call: Call, x: MatrixLike, o: PcaOptions): Algorithm<{ f
   const [m, n] = X.shape;
   checkCount(o, m, n, "pca");
   if (!(yield* isFinite(X, "pca", "x", o.checkFinite))) {
-    const fit = lost(X.device, n, o);
+    const fit = lost(X.device, n, o.k ?? Math.min(m, n));
     return { fit, scores: notANumber(m, fit.components.shape[0], X) };
   }
   const { method = "auto" } = o;

@@ -262,6 +262,20 @@ describe("pca, wrong arguments", () => {
     assert.throws(() => pcaSync([[1, NaN]]), NonFiniteError);
     assert.throws(() => pcaSync(rows).transformSync([[1, 2, 3]]), ShapeError);
     assert.throws(() => pcaSync(rows).inverseTransformSync([[1, 2, 3]]), ShapeError);
+    for (const method of ["covariance", "svd"] as const) {
+      for (const [o, k] of [[{}, 2], [{ k: 1 }, 1], [{ variance: 0.5 }, 2]] as const) {
+        const lost = pcaSync([[1, NaN], [2, 3], [4, 5]], { checkFinite: false, method, ...o });
+        assert.deepEqual([[...lost.components.shape], [...lost.scores.shape]], [[k, 2], [3, k]]);
+        const { components, scores, explainedVariance, explainedVarianceRatio, singularValues, mean } = lost;
+        assert.deepEqual([explainedVariance, explainedVarianceRatio, singularValues].map((v) => v.length), [k, k, k]);
+        const values = [components.data, scores.data, explainedVariance, explainedVarianceRatio, singularValues, mean];
+        assert.ok(values.every((list) => list.every(Number.isNaN)));
+      }
+    }
+    const streamed = Pca.streamed({ checkFinite: false });
+    streamed.pushSync([[1, NaN], [2, 3]]);
+    const late = streamed.finishSync();
+    assert.deepEqual([[...late.components.shape], late.singularValues.length], [[2, 2], 2]);
     const nan = pcaSync([[1, NaN], [1, 2]], { checkFinite: false, k: 1 });
     assert.ok(nan.explainedVariance.every(Number.isNaN) && numbers(nan.scores).data.every(Number.isNaN));
   });
