@@ -5,7 +5,7 @@ import * as abi from "../ffi/symbols.ts";
 import { mostMicroseconds, type Size, type Whole } from "./cost.ts";
 import type { Device, VendorEngine } from "./device.ts";
 import { ArgumentError } from "./errors.ts";
-import { Matrix, sameDevice } from "./matrix.ts";
+import { Matrix } from "./matrix.ts";
 import { record, telling, tracing } from "./trace.ts";
 import { choose, type Engine, engines, type Key, type Tile, type Tiled, tiles } from "./tune.ts";
 
@@ -50,6 +50,20 @@ const wholes: Record<Whole, { value: Tile; engine: VendorEngine; why: string }> 
   gesdd: { value: "default", engine: "blas", why: "LAPACK's SVD" },
   syevd: { value: "default", engine: "blas", why: "LAPACK's symmetric eigenproblem" },
 };
+
+/** Throws where operands lie on different devices. */
+function sameDevice(op: string, matrices: readonly Matrix[]): Device {
+  const device = matrices[0]!.device;
+  for (const { device: other } of matrices) {
+    if (other !== device) {
+      throw new ArgumentError(
+        `${op}: operands belong to two devices (${device.name}, ${other.name}); ` +
+          "Matrix.from(m.data, m.shape, { device }) copies one",
+      );
+    }
+  }
+  return device;
+}
 
 /** Encodes one operation of size m x n x k. */
 function encode(

@@ -2,10 +2,10 @@
 import type { Device } from "./device.ts";
 import { attachEngine } from "./engines.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
-import { vectorFrom, type VectorLike } from "./input.ts";
+import { requireOptions, shown, vectorFrom, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import type { Piece } from "./memory.ts";
-import { defaultDevice } from "./open.ts";
+import { defaultDevice, deviceOption } from "./open.ts";
 import { copying } from "./trace.ts";
 import { type Engine, requireEngine } from "./tune.ts";
 
@@ -59,6 +59,20 @@ export function progress(phase: string, done: number, total: number): Pause {
 /** What a call on its way does with a matrix of the user's. */
 type Hold = "readers" | "writers";
 
+/** Throws where these are no options, or already aborted. */
+function checkOptions(options: RunOptions, op: string): void {
+  requireOptions(options, op);
+  const { signal, onProgress } = options;
+  if (onProgress && typeof onProgress !== "function") {
+    throw new ArgumentError(`${op}: onProgress is ${shown(onProgress)}; give a function of { phase, done, total }`);
+  }
+  if (!signal) return;
+  if (typeof signal.throwIfAborted !== "function") {
+    throw new ArgumentError(`${op}: signal is ${shown(signal)}; give an AbortSignal, as the controller's .signal`);
+  }
+  signal.throwIfAborted();
+}
+
 /** Where the first matrix lies. */
 function deviceOf(operands: readonly unknown[]): Device | undefined {
   for (const operand of operands) if (operand instanceof Matrix) return operand.device;
@@ -75,10 +89,11 @@ export class Call implements Disposable {
   readonly #holds: { piece: Piece; as: Hold }[] = [];
 
   constructor(op: string, operands: readonly unknown[], options: RunOptions, async: boolean) {
+    checkOptions(options, op);
     this.op = op;
     this.options = options;
     this.#async = async;
-    this.device = options.device ?? deviceOf(operands) ?? defaultDevice();
+    this.device = deviceOption(options, op) ?? deviceOf(operands) ?? defaultDevice();
     const { engine } = options;
     requireEngine(engine, op);
     if (engine === "blas" || engine === "mlx") attachEngine(op, this.device, engine);

@@ -7,6 +7,7 @@ import { eighJob } from "./eigh.ts";
 import { centred, inReach, less, means, ones, row } from "./centred.ts";
 import { ArgumentError, OverflowError, ShapeError } from "./errors.ts";
 import { fullSvdJob } from "./fullsvd.ts";
+import { requireOptions } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { squaredColumns, sum } from "./proof.ts";
 import { fixSigns } from "./signs.ts";
@@ -61,6 +62,7 @@ const MEDIUM = 1024;
 const NARROW = 512;
 
 export function checkOptions(o: PcaOptions, op: string): void {
+  requireOptions(o, op);
   const { k, variance, method = "auto" } = o;
   if (!["auto", "covariance", "svd"].includes(method)) {
     throw new ArgumentError(`${op}: there is no method "${method}"; methods are auto, covariance, svd`);

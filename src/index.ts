@@ -63,14 +63,16 @@ export { norm2, sum2 } from "./norm.ts";
 export { Pca, pca, pcaSync, type PcaStream, type PushOptions } from "./pca.ts";
 export type { PcaOptions } from "./components.ts";
 
+// The call that runs refuses what is no object as options: until then they may be null.
+
 /** C = alpha A B + beta C by BLAS gemm; 2 m n k operations. Throws ShapeError where the inner sizes differ. NaN and Inf
  * follow IEEE rules. */
 export function matmul(a: MatrixLike, b: MatrixLike, options: MatmulOptions = {}): Promise<Matrix> {
-  return runAsync("matmul", [a, b, options.out], options, (call) => matmulJob(call, a, b, options));
+  return runAsync("matmul", [a, b, options?.out], options, (call) => matmulJob(call, a, b, options));
 }
 /** The blocking form of matmul. */
 export function matmulSync(a: MatrixLike, b: MatrixLike, options: MatmulOptions = {}): Matrix {
-  return runSync("matmul", [a, b, options.out], options, (call) => matmulJob(call, a, b, options));
+  return runSync("matmul", [a, b, options?.out], options, (call) => matmulJob(call, a, b, options));
 }
 
 type MatvecOptions = RunOptions & { trans?: boolean };
@@ -107,7 +109,7 @@ export function qrSync(a: MatrixLike, options: QrOptions = {}): Qr | TriangleOnl
 export function svd(a: MatrixLike, options: TopOptions): Promise<TopSvd>;
 export function svd(a: MatrixLike, options?: FullSvdOptions): Promise<Svd>;
 export function svd(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): Promise<TopSvd | Svd> {
-  const start = options.k === undefined ? undefined : options.start;
+  const start = options?.k === undefined ? undefined : options.start;
   return runAsync<TopSvd | Svd>("svd", [a, start], options, (call) =>
     options.k === undefined ? fullSvdJob(call, a, options) : topJob(call, a, options));
 }
@@ -115,7 +117,7 @@ export function svd(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): P
 export function svdSync(a: MatrixLike, options: TopOptions): TopSvd;
 export function svdSync(a: MatrixLike, options?: FullSvdOptions): Svd;
 export function svdSync(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): TopSvd | Svd {
-  const start = options.k === undefined ? undefined : options.start;
+  const start = options?.k === undefined ? undefined : options.start;
   return runSync<TopSvd | Svd>("svd", [a, start], options, (call) =>
     options.k === undefined ? fullSvdJob(call, a, options) : topJob(call, a, options));
 }

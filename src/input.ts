@@ -182,6 +182,23 @@ export function vectorFrom(values: VectorLike, op: string): Float32Array<ArrayBu
   return out;
 }
 
+/** Throws unless these are options. What has a length or a shape is an operand in their place. */
+export function requireOptions(options: unknown, op: string): void {
+  if (typeof options === "object" && options !== null && !("length" in options) && !("shape" in options)) return;
+  throw new ArgumentError(`${op}: options are ${shown(options)}; give them by name in an object, as { name: value }`);
+}
+
+/** Throws unless an option is a number; NaN and Inf are. */
+export function requireNumber(value: unknown, name: string, op: string): void {
+  if (typeof value !== "number") throw new ArgumentError(`${op}: ${name} is ${shown(value)}; it must be a number`);
+}
+
+/** A value as messages tell it: strings quoted, objects by their type. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "object" || typeof value === "function" ? kindOf(value) : String(value);
+}
+
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;

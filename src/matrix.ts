@@ -2,8 +2,8 @@
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
 import { ArgumentError, OutOfMemoryError, ShapeError } from "./errors.ts";
-import { fillFrom, type MatrixData, type NumberArray, shapeOf } from "./input.ts";
-import { defaultDevice } from "./open.ts";
+import { fillFrom, type MatrixData, type NumberArray, shapeOf, vectorFrom } from "./input.ts";
+import { deviceFor } from "./open.ts";
 import { Storage } from "./storage.ts";
 import { text } from "./text.ts";
 
@@ -74,7 +74,7 @@ export class Matrix implements Disposable {
   static from(data: MatrixLike | NumberArray, shape?: readonly number[], options: DeviceOptions = {}): Matrix {
     if (data instanceof Matrix) return data.copy();
     const source = shape === undefined ? data as MatrixData : { data: data as NumberArray, shape };
-    return Matrix.fromData(source, options.device ?? defaultDevice(), "Matrix.from");
+    return Matrix.fromData(source, deviceFor(options, "Matrix.from"), "Matrix.from");
   }
 
   /** Plain data as a new matrix; op is named in errors. */
@@ -91,23 +91,25 @@ export class Matrix implements Disposable {
   }
 
   static zeros(m: number, n: number, options: DeviceOptions = {}): Matrix {
-    checkSize(m, n, "Matrix.zeros");
-    return Matrix.#make(m, n, options.device ?? defaultDevice(), abi.TSR_F32, true).#clear();
+    return Matrix.#zeros(m, n, options, "Matrix.zeros");
+  }
+
+  static #zeros(m: number, n: number, options: DeviceOptions, op: string): Matrix {
+    checkSize(m, n, op);
+    return Matrix.#make(m, n, deviceFor(options, op), abi.TSR_F32, true).#clear();
   }
 
   static eye(m: number, n: number = m, options: DeviceOptions = {}): Matrix {
-    const matrix = Matrix.zeros(m, n, options);
+    const matrix = Matrix.#zeros(m, n, options, "Matrix.eye");
     const numbers = matrix.host();
     for (let i = 0; i < Math.min(m, n); i++) numbers[i * n + i] = 1;
     return matrix;
   }
 
   static diag(values: NumberArray, options: DeviceOptions = {}): Matrix {
-    const row = { data: values, shape: [1, values.length] };
-    const n = values.length;
-    const matrix = Matrix.zeros(n, n, options);
-    const diagonal = new Float32Array(n);
-    fillFrom(row, diagonal, 1, n, "Matrix.diag");
+    const diagonal = vectorFrom(values, "Matrix.diag");
+    const n = diagonal.length;
+    const matrix = Matrix.#zeros(n, n, options, "Matrix.diag");
     const numbers = matrix.host();
     diagonal.forEach((value, i) => numbers[i * n + i] = value);
     return matrix;
@@ -116,7 +118,8 @@ export class Matrix implements Disposable {
   /** Normal (default) or uniform [0, 1) numbers: a pure function of seed, row and column, the same on every machine,
    * runtime and device. */
   static random(m: number, n: number, options: RandomOptions = {}): Matrix {
-    const { seed = 0, distribution = "normal", device = defaultDevice() } = options;
+    const device = deviceFor(options, "Matrix.random");
+    const { seed = 0, distribution = "normal" } = options;
     checkSize(m, n, "Matrix.random");
     if (!Number.isSafeInteger(seed) || seed < 0) {
       throw new ArgumentError(`Matrix.random: seed is ${seed}; it must be a whole number from 0 to 2^53 - 1`);
@@ -378,18 +381,4 @@ interface Layout {
   offset: number;
   transposed: boolean;
   type: number;
-}
-
-/** Throws where operands lie on different devices. */
-export function sameDevice(op: string, matrices: readonly Matrix[]): Device {
-  const device = matrices[0]!.device;
-  for (const { device: other } of matrices) {
-    if (other !== device) {
-      throw new ArgumentError(
-        `${op}: operands belong to two devices (${device.name}, ${other.name}); ` +
-          "Matrix.from(m.data, m.shape, { device }) copies one",
-      );
-    }
-  }
-  return device;
 }

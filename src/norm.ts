@@ -5,7 +5,7 @@ import { accepted, notANumber, requireInRange, statistics } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
 import { ArgumentError, NonFiniteError, SingularError } from "./errors.ts";
 import { decomposed, normalized, singularValues } from "./fullsvd.ts";
-import { realNumbers, type VectorLike } from "./input.ts";
+import { realNumbers, requireOptions, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { squaredColumns, sum, u } from "./proof.ts";
 import { inverse } from "./solve.ts";
@@ -45,6 +45,7 @@ function length(x: Float64Array): number {
 
 /** The norm of a vector: p = Infinity, -Infinity, 0 (how many are not 0) or any other number. */
 export function vectorNorm(x: VectorLike, p: NormOrder, o: RunOptions): number {
+  requireOptions(o, "norm");
   const sizes = realNumbers(x, "norm").map(Math.abs);
   const lost = sizes.findIndex((v) => !Number.isFinite(v));
   if (lost >= 0 && o.checkFinite === false) return NaN;

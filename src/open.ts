@@ -6,6 +6,7 @@ import { Device, type VendorEngine } from "./device.ts";
 import { attachEngine, vendors } from "./engines.ts";
 import { debugLevel, debugLine, read } from "./env.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
+import { requireOptions, shown } from "./input.ts";
 
 export interface OpenOptions {
   /** "metal", "cpu", or an instruction set, as "cpu:avx2"; default: TSR_DEVICE, then metal where it can be opened, then
@@ -24,6 +25,7 @@ export interface OpenOptions {
 
 /** Opens a device of its own; close it (or `using`) when done. */
 export function open(options: OpenOptions = {}): Device {
+  requireOptions(options, "open");
   const threads = threadCount(options.threads ?? read("TSR_THREADS"));
   const { native, path } = load(candidates(options.library ?? read("TSR_LIB")));
   const asked = options.device ?? read("TSR_DEVICE");
@@ -71,8 +73,21 @@ function threadCount(value: number | string | undefined): number {
 
 let shared: Device | undefined;
 
+/** The device that options name, or undefined. */
+export function deviceOption(options: { readonly device?: Device }, op: string): Device | undefined {
+  const { device } = options;
+  if (device instanceof Device || !device) return device ?? undefined;
+  throw new ArgumentError(`${op}: device is ${shown(device)}; give what open() returns, as open({ device: "cpu" })`);
+}
+
 /** The device used where none is given, opened at the first use. */
 export function defaultDevice(): Device {
   if (!shared || shared.closed) shared = open();
   return shared;
+}
+
+/** The device of what is made with these options. */
+export function deviceFor(options: { readonly device?: Device }, op: string): Device {
+  requireOptions(options, op);
+  return deviceOption(options, op) ?? defaultDevice();
 }

@@ -14,6 +14,7 @@ import {
   transformJob,
 } from "./components.ts";
 import { ArgumentError } from "./errors.ts";
+import { requireOptions } from "./input.ts";
 import type { Matrix, MatrixLike } from "./matrix.ts";
 import { runAsync, runSync } from "./run.ts";
 
@@ -100,6 +101,7 @@ export class PcaStream {
 
   /** Options of a call: after the first rows, on their device. */
   #placed(options: PushOptions): RunOptions {
+    requireOptions(options, "Pca.push");
     const device = this.#gathered?.device;
     return { ...this.#options, ...options, ...(device ? { device } : {}) };
   }

@@ -3,7 +3,7 @@ import { geadd, gemm } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite } from "./check.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
-import type { VectorLike } from "./input.ts";
+import { requireNumber, shown, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 
 export interface MatmulOptions extends RunOptions {
@@ -19,6 +19,11 @@ export interface MatmulOptions extends RunOptions {
 /** The public matmul: options, checks. */
 export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOptions): Algorithm<Matrix> {
   const { alpha = 1, beta = 0, out } = o;
+  requireNumber(alpha, "alpha", "matmul");
+  requireNumber(beta, "beta", "matmul");
+  if (out && !(out instanceof Matrix)) {
+    throw new ArgumentError(`matmul: out is ${shown(out)}; give a Matrix, as Matrix.zeros(m, n), which it changes`);
+  }
   const given = out && call.output(out), left = call.matrix(a), right = call.matrix(b);
   const A = o.transA ? left.T : left;
   const B = o.transB ? right.T : right;
@@ -79,6 +84,9 @@ export interface AddOptions extends RunOptions {
 
 /** The public add: alpha A + beta B. */
 export function* addJob(call: Call, a: MatrixLike, b: MatrixLike, o: AddOptions): Algorithm<Matrix> {
+  const { alpha = 1, beta = 1 } = o;
+  requireNumber(alpha, "alpha", "add");
+  requireNumber(beta, "beta", "add");
   const [A, B] = [call.matrix(a), call.matrix(b)];
   if (A.shape[0] !== B.shape[0] || A.shape[1] !== B.shape[1]) {
     throw new ShapeError(`add: A is ${A.shape.join("x")}, B is ${B.shape.join("x")}; they must have the same shape`);
@@ -86,6 +94,6 @@ export function* addJob(call: Call, a: MatrixLike, b: MatrixLike, o: AddOptions)
   if (o.checkFinite) { for (const [M, name] of [[A, "A"], [B, "B"]] as const) yield* isFinite(M, "add", name, true); }
   const C = Matrix.empty(A.shape[0], A.shape[1], call.device);
   geadd(1, B, 0, C);
-  geadd(o.alpha ?? 1, A, o.beta ?? 1, C);
+  geadd(alpha, A, beta, C);
   return C;
 }

@@ -3,6 +3,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
 import { debugLevel, debugLine } from "./env.ts";
+import { ArgumentError } from "./errors.ts";
+import { shown } from "./input.ts";
 import { choose, engines, tiles } from "./tune.ts";
 
 /** The tile of an operation whose predicate was 0. */
@@ -172,8 +174,14 @@ function summary<T>(value: T, recorder: Recorder, wallMs: number): Explained<T> 
   };
 }
 
+function requireFunction(f: unknown, op: string): void {
+  if (typeof f === "function") return;
+  throw new ArgumentError(`${op}: ${shown(f)} is no function; give one that makes the calls, as ${op}(() => qr(a))`);
+}
+
 /** Runs f and tells what its own calls did, also while other calls run beside it. */
 export async function explain<T>(f: () => T | Promise<T>): Promise<Explained<T>> {
+  requireFunction(f, "explain");
   const recorder = new Recorder();
   const start = performance.now();
   const value = await current.run(recorder, async () => await f());
@@ -182,6 +190,7 @@ export async function explain<T>(f: () => T | Promise<T>): Promise<Explained<T>>
 
 /** The same for blocking calls. */
 export function explainSync<T>(f: () => T): Explained<T> {
+  requireFunction(f, "explainSync");
   const recorder = new Recorder();
   const start = performance.now();
   const value = current.run(recorder, f);

@@ -67,6 +67,24 @@ const calls: readonly { name: string; op: string; call: (sync: boolean) => unkno
   entry("solveTriangular", "a right-hand side of other rows", { a: one, b: [[1]] }, { ...shape, text: /2x2.*1/ }),
   entry("orthonormalize", "more columns than rows", { a: [[1, 2]] }, { ...shape, text: /2 columns.*1/ }),
   entry("orthonormalize", "an unknown axis", { a: one, axis: 0 }, { ...argument, text: /0.*columns/ }),
+  entry("qr", "a controller as signal", { a: one, signal: new AbortController() }, {
+    ...argument,
+    text: /signal is an object of type AbortController.*\.signal/,
+  }),
+  entry("qr", "a device by name", { a: one, device: "cpu" }, { ...argument, text: /device is "cpu".*open/ }),
+  entry("qr", "a number as onProgress", { a: one, onProgress: 3 }, { ...argument, text: /onProgress is 3.*function/ }),
+  entry("matmul", "a string as alpha", { a: one, b: one, alpha: "2" }, { ...argument, text: /alpha is "2".*number/ }),
+  entry("matmul", "null as beta", { a: one, b: one, beta: null }, { ...argument, text: /beta is null.*number/ }),
+  entry("matmul", "rows as out", { a: one, b: one, out: [[0]] }, { ...argument, text: /out.*Array.*Matrix/ }),
+  entry("add", "a string as beta", { a: one, b: one, beta: "2" }, { ...argument, text: /beta is "2".*number/ }),
+  ...[null, 2, "fast", [2], Matrix.eye(2)].flatMap((options) => [
+    given("svd", [one], options),
+    given("matmul", [one, one], options),
+    given("norm", [[1, 2], 2], options),
+    given("pca", [one], options),
+    given("randomOrthogonal", [2, 2], options),
+  ]),
+  given("rangeFinder", [one], undefined),
 ];
 
 /** Functions of one matrix whose operands no other table refuses. */
@@ -87,10 +105,18 @@ function entry(
   wanted: Wanted,
 ): (typeof calls)[number] {
   const operands = [a, b, x].filter((operand) => operand !== undefined);
+  return { name: `${op}, ${name}`, op, call: (sync) => form(op, sync)(...operands, options), wanted };
+}
+
+/** What is no options where they belong. */
+function given(op: string, operands: readonly unknown[], options: unknown): (typeof calls)[number] {
+  const wanted = { ...argument, text: /options .*by name in an object/ };
+  return { name: `${op}, ${options} as options`, op, call: (sync) => form(op, sync)(...operands, options), wanted };
+}
+
+function form(op: string, sync: boolean): (...args: unknown[]) => unknown {
   const all: Record<string, unknown> = la;
-  const call = (sync: boolean): unknown =>
-    (all[sync ? `${op}Sync` : op] as (...args: unknown[]) => unknown)(...operands, options);
-  return { name: `${op}, ${name}`, op, call, wanted };
+  return all[sync ? `${op}Sync` : op] as (...args: unknown[]) => unknown;
 }
 
 describe("wrong arguments", () => {
@@ -110,6 +136,16 @@ describe("wrong arguments", () => {
       await fails("", () => la.matmulSync(a, b, { out }), () => la.matmul(a, b, { out }), wanted);
     }
     assert.deepEqual([a.toArray(), b.toArray()], [[[1, 2], [3, 4]], one]);
+  });
+
+  it("are refused by explain, which takes a function", async () => {
+    const wanted = { ...argument, text: /object of type Promise.*explain\w*\(\(\) => / };
+    await fails(
+      "explain",
+      () => la.explainSync(Promise.resolve() as never),
+      () => la.explain(Promise.resolve() as never),
+      wanted,
+    );
   });
 
   it("are refused where operands lie on two devices", async () => {
@@ -132,6 +168,11 @@ describe("wrong arguments", () => {
       [() => la.open({ threads: 0 }), { ...argument, text: /threads.*0/ }],
       [() => la.open({ threads: 1.5 }), { ...argument, text: /threads.*1\.5/ }],
       [() => la.open({ library: "no/such/library.so" }), { ...library, text: /no\/such\/library\.so/ }],
+      [() => la.open("cpu" as never), { ...argument, text: /open: options are "cpu"/ }],
+      [() => Matrix.eye(2, 2, { device: "cpu" } as never), { ...argument, text: /Matrix\.eye: device is "cpu".*open/ }],
+      [() => Matrix.random(2, 2, 7 as never), { ...argument, text: /Matrix\.random: options are 7/ }],
+      [() => Matrix.diag([1], null as never), { ...argument, text: /Matrix\.diag: options are null/ }],
+      [() => la.explainSync(5 as never), { ...argument, text: /explainSync: .*5.*function/ }],
       [() => Matrix.zeros(-1, 2), { ...shape, text: /-1/ }],
       [() => Matrix.zeros(2, 0.5), { ...shape, text: /0\.5/ }],
       [() => Matrix.zeros(NaN, 1), { ...shape, text: /NaN/ }],
