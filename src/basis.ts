@@ -5,6 +5,7 @@ import { accepted, Check, isFinite, notANumber } from "./check.ts";
 import { completed } from "./complete.ts";
 import { ArgumentError, NotConvergedError, ShapeError } from "./errors.ts";
 import { gramSchmidt } from "./gramschmidt.ts";
+import { requireNumber, requireSeed, shown } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { orthogonality, residualColumns, squaredColumns, sum } from "./proof.ts";
 import { certifiedQr } from "./qr.ts";
@@ -78,10 +79,8 @@ export function* randomOrthogonalJob(call: Call, m: number, n: number, o: Random
       throw new ShapeError(`randomOrthogonal: shape ${m}x${n} is not possible; sizes are whole numbers from 0`);
     }
   }
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new ArgumentError(`randomOrthogonal: seed is ${seed}; it must be a whole number from 0 to 2^53 - 1`);
-  }
-  if (!Number.isFinite(gain)) throw new ArgumentError(`randomOrthogonal: gain is ${gain}; it must be a finite number`);
+  requireSeed(seed, "randomOrthogonal");
+  requireNumber(gain, "gain", "randomOrthogonal", Number.isFinite, "a finite number");
   using G = Matrix.random(Math.max(m, n), Math.min(m, n), { seed, device: call.device });
   const { Q, R } = yield* certifiedQr(G, Math.min(m, n), "randomOrthogonal");
   using columns = Q;
@@ -107,13 +106,13 @@ export function* rangeFinderJob(call: Call, a: MatrixLike, o: RangeOptions): Alg
   const p = Math.min(m, n);
   const wanted: { k?: number; eps?: number } = o;
   if ((wanted.k === undefined) === (wanted.eps === undefined)) {
-    throw new ArgumentError(`rangeFinder: k is ${wanted.k} and eps is ${wanted.eps}; give one of them`);
+    throw new ArgumentError(`rangeFinder: k is ${shown(wanted.k)} and eps is ${shown(wanted.eps)}; give one of them`);
   }
   const { k = Math.min(p, STEP), eps = Infinity } = wanted;
   if (!Number.isInteger(k) || k < 0 || k > p) {
-    throw new ArgumentError(`rangeFinder: k is ${k}; a ${m}x${n} matrix has a range for k from 0 to ${p}`);
+    throw new ArgumentError(`rangeFinder: k is ${shown(k)}; a ${m}x${n} matrix has a range for k from 0 to ${p}`);
   }
-  if (!(eps > 0)) throw new ArgumentError(`rangeFinder: eps is ${eps}; it must be greater than 0`);
+  requireNumber(eps, "eps", "rangeFinder", (x) => x > 0, "greater than 0");
   if (!(yield* isFinite(A, "rangeFinder", "A", o.checkFinite))) return { q: notANumber(m, k, A), error: NaN };
   const norm = Math.sqrt(sum(squaredColumns(A)));
   let q = Matrix.empty(m, 0, A.device);

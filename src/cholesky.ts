@@ -3,6 +3,7 @@ import { geadd, infoWords, laset, potrf, syrk, trsm, tuned } from "./blas.ts";
 import { type Algorithm, type Call, progress, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber } from "./check.ts";
 import { ArgumentError, NotPositiveDefiniteError, ShapeError } from "./errors.ts";
+import { shown } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, proveCholesky, type Proven, u } from "./proof.ts";
 
@@ -85,6 +86,10 @@ export function* choleskyJob(call: Call, a: MatrixLike, o: CholeskyOptions): Alg
   if (!["auto", "blocked"].includes(method)) {
     throw new ArgumentError(`cholesky: method "${method}" is not offered here; methods are auto, blocked`);
   }
+  const { jitter: asked = false } = o;
+  if (typeof asked !== "boolean") {
+    throw new ArgumentError(`cholesky: jitter is ${shown(asked)}; it is true or false: its size follows from A`);
+  }
   const A = call.matrix(a);
   const n = requireSquare(A, "cholesky");
   const start = lowerTriangle(A);
@@ -92,7 +97,7 @@ export function* choleskyJob(call: Call, a: MatrixLike, o: CholeskyOptions): Alg
     start[Symbol.dispose]();
     return { l: notANumber(n, n, A), jitter: 0 };
   }
-  const { L, jitter } = yield* factorPositive(A, start, o.jitter ?? false, "cholesky");
+  const { L, jitter } = yield* factorPositive(A, start, asked, "cholesky");
   if (!o.proof) return { l: L, jitter };
   using S = lowerTriangle(A);
   yield settled();

@@ -7,7 +7,7 @@ import { eighJob } from "./eigh.ts";
 import { centred, inReach, less, means, ones, row } from "./centred.ts";
 import { ArgumentError, OverflowError, ShapeError } from "./errors.ts";
 import { fullSvdJob } from "./fullsvd.ts";
-import { requireOptions } from "./input.ts";
+import { requireNumber, requireOptions } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { squaredColumns, sum } from "./proof.ts";
 import { fixSigns } from "./signs.ts";
@@ -70,11 +70,9 @@ export function checkOptions(o: PcaOptions, op: string): void {
   if (k !== undefined && variance !== undefined) {
     throw new ArgumentError(`${op}: k is ${k} and variance is ${variance}; give one of them`);
   }
-  if (k !== undefined && !(Number.isInteger(k) && k >= 0)) {
-    throw new ArgumentError(`${op}: k is ${k}; it must be a whole number from 0`);
-  }
-  if (variance !== undefined && !(variance > 0 && variance <= 1)) {
-    throw new ArgumentError(`${op}: variance is ${variance}; it must be above 0 and at most 1`);
+  if (k !== undefined) requireNumber(k, "k", op, (x) => Number.isInteger(x) && x >= 0, "a whole number from 0");
+  if (variance !== undefined) {
+    requireNumber(variance, "variance", op, (x) => x > 0 && x <= 1, "above 0 and at most 1");
   }
 }
 

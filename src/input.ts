@@ -188,9 +188,20 @@ export function requireOptions(options: unknown, op: string): void {
   throw new ArgumentError(`${op}: options are ${shown(options)}; give them by name in an object, as { name: value }`);
 }
 
-/** Throws unless an option is a number; NaN and Inf are. */
-export function requireNumber(value: unknown, name: string, op: string): void {
-  if (typeof value !== "number") throw new ArgumentError(`${op}: ${name} is ${shown(value)}; it must be a number`);
+/** Throws unless an option is a number, which NaN and Inf are too, and fits. */
+export function requireNumber(
+  value: unknown,
+  name: string,
+  op: string,
+  fits?: (x: number) => boolean,
+  wanted: string = "a number",
+): void {
+  if (typeof value === "number" && (!fits || fits(value))) return;
+  throw new ArgumentError(`${op}: ${name} is ${shown(value)}; it must be ${wanted}`);
+}
+
+export function requireSeed(seed: unknown, op: string): void {
+  requireNumber(seed, "seed", op, (x) => Number.isSafeInteger(x) && x >= 0, "a whole number from 0 to 2^53 - 1");
 }
 
 /** A value as messages tell it: strings quoted, objects by their type. */

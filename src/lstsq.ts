@@ -13,10 +13,10 @@ import {
 import { empty64, geadd, gemm, laset, resid, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { isFinite, notANumber, requireInRange, statistics } from "./check.ts";
-import { ArgumentError, ShapeError } from "./errors.ts";
+import { ShapeError } from "./errors.ts";
 import { type Extremes, extremes, stretch, withColumns } from "./extremes.ts";
 import { normalized } from "./fullsvd.ts";
-import type { VectorLike } from "./input.ts";
+import { requireNumber, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { beyond, columnExponents, isSingle, Pair, SETTLED, subtractProduct, wide } from "./pair.ts";
 import { type ProofOptions, prove, type Proven, relative, squaredColumns, u } from "./proof.ts";
@@ -122,9 +122,7 @@ function* solution(p: Problem): Algorithm<LeastSquares<Matrix>> {
   const [m, n] = A.shape;
   const k = B.shape[1];
   if (B.shape[0] !== m) throw new ShapeError(`lstsq: A is ${m}x${n}, b has ${B.shape[0]} rows; it must have ${m}`);
-  if (!(o.rcond === undefined || o.rcond >= 0)) {
-    throw new ArgumentError(`lstsq: rcond is ${o.rcond}; it must be 0 or more`);
-  }
+  if (o.rcond !== undefined) requireNumber(o.rcond, "rcond", "lstsq", (x) => x >= 0, "0 or more");
   const finite = (yield* isFinite(A, "lstsq", "A", o.checkFinite)) && (yield* isFinite(B, "lstsq", "b", o.checkFinite));
   if (!finite) {
     const [x64, residualNorm] = [new Float64Array(n * k).fill(NaN), new Float32Array(k).fill(NaN)];

@@ -2,7 +2,7 @@
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
 import { ArgumentError, OutOfMemoryError, ShapeError } from "./errors.ts";
-import { fillFrom, type MatrixData, type NumberArray, shapeOf, vectorFrom } from "./input.ts";
+import { fillFrom, type MatrixData, type NumberArray, requireSeed, shapeOf, vectorFrom } from "./input.ts";
 import { deviceFor } from "./open.ts";
 import { Storage } from "./storage.ts";
 import { text } from "./text.ts";
@@ -72,7 +72,13 @@ export class Matrix implements Disposable {
   static from(data: MatrixLike): Matrix;
   static from(data: NumberArray, shape: readonly number[], options?: DeviceOptions): Matrix;
   static from(data: MatrixLike | NumberArray, shape?: readonly number[], options: DeviceOptions = {}): Matrix {
-    if (data instanceof Matrix) return data.copy();
+    if (data instanceof Matrix) {
+      if (shape === undefined) return data.copy();
+      throw new ShapeError(
+        `Matrix.from: a Matrix, here ${data.shape.join("x")}, is copied as it is; ` +
+          "with a shape give its numbers: Matrix.from(m.data, shape)",
+      );
+    }
     const source = shape === undefined ? data as MatrixData : { data: data as NumberArray, shape };
     return Matrix.fromData(source, deviceFor(options, "Matrix.from"), "Matrix.from");
   }
@@ -121,9 +127,7 @@ export class Matrix implements Disposable {
     const device = deviceFor(options, "Matrix.random");
     const { seed = 0, distribution = "normal" } = options;
     checkSize(m, n, "Matrix.random");
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new ArgumentError(`Matrix.random: seed is ${seed}; it must be a whole number from 0 to 2^53 - 1`);
-    }
+    requireSeed(seed, "Matrix.random");
     if (distribution !== "normal" && distribution !== "uniform") {
       throw new ArgumentError(`Matrix.random: distribution is "${distribution}"; it is normal or uniform`);
     }

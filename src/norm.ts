@@ -5,7 +5,7 @@ import { accepted, notANumber, requireInRange, statistics } from "./check.ts";
 import { requireSquare } from "./cholesky.ts";
 import { ArgumentError, NonFiniteError, SingularError } from "./errors.ts";
 import { decomposed, normalized, singularValues } from "./fullsvd.ts";
-import { realNumbers, requireOptions, type VectorLike } from "./input.ts";
+import { realNumbers, requireNumber, requireOptions, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { squaredColumns, sum, u } from "./proof.ts";
 import { inverse } from "./solve.ts";
@@ -135,9 +135,7 @@ export function* matrixRankJob(call: Call, a: MatrixLike, o: RunOptions & { tol?
   const A = call.matrix(a);
   const { max, nonFinite } = yield* statistics(A);
   if (!accepted(A, nonFinite, "matrixRank", "A", o.checkFinite)) return NaN;
-  if (o.tol !== undefined && !(o.tol >= 0)) {
-    throw new ArgumentError(`matrixRank: tol is ${o.tol}; it must be 0 or more`);
-  }
+  if (o.tol !== undefined) requireNumber(o.tol, "tol", "matrixRank", (x) => x >= 0, "0 or more");
   const s = yield* singularValues(A, max, "matrixRank");
   const tol = o.tol ?? Math.max(...A.shape) * 2 * u * (s[0] ?? 0);
   return s.filter((x) => x > tol).length;
@@ -148,7 +146,7 @@ export function* pinvJob(call: Call, a: MatrixLike, o: RunOptions & { rcond?: nu
   const A = call.matrix(a);
   const [m, n] = A.shape;
   const { rcond = Math.max(m, n) * 2 * u } = o;
-  if (!(rcond >= 0)) throw new ArgumentError(`pinv: rcond is ${o.rcond}; it must be 0 or more`);
+  requireNumber(rcond, "rcond", "pinv", (x) => x >= 0, "0 or more");
   const { u: U, s, vt } = yield* decomposed(A, false, "pinv", o.checkFinite);
   using left = U;
   using right = vt;

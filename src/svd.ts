@@ -5,6 +5,7 @@ import { accepted, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
 import type { Svd } from "./fullsvd.ts";
 import { gram } from "./gram.ts";
+import { requireNumber, requireSeed, shown } from "./input.ts";
 import { krylov } from "./krylov.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import { type ProofOptions, proveSvd, squaredColumns, u } from "./proof.ts";
@@ -143,19 +144,14 @@ export function planFor(A: Pick<Matrix, "shape" | "device">, o: TopOptions): { p
   const { k, seed = 0, maxPasses = 200, method = "auto" } = o;
   const tol = Math.max(o.tol ?? 1e-5, MIN_TOL);
   if (!Number.isInteger(k) || k < 0 || k > n) {
-    throw new ArgumentError(`svd: k is ${k}; a ${A.shape.join("x")} matrix has triplets for k from 0 to ${n}`);
+    throw new ArgumentError(`svd: k is ${shown(k)}; a ${A.shape.join("x")} matrix has triplets for k from 0 to ${n}`);
   }
-  if (!(o.tol === undefined || o.tol > 0)) throw new ArgumentError(`svd: tol is ${o.tol}; it must be greater than 0`);
-  if (!Number.isInteger(maxPasses) || maxPasses < 2) {
-    throw new ArgumentError(`svd: maxPasses is ${maxPasses}; it must be at least 2`);
-  }
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new ArgumentError(`svd: seed is ${seed}; it must be a whole number from 0 to 2^53 - 1`);
-  }
+  const whole = (least: number) => (x: number) => Number.isInteger(x) && x >= least;
+  if (o.tol !== undefined) requireNumber(o.tol, "tol", "svd", (x) => x > 0, "greater than 0");
+  requireNumber(maxPasses, "maxPasses", "svd", whole(2), "a whole number from 2");
+  requireSeed(seed, "svd");
   const { oversample } = o;
-  if (!(oversample === undefined || (Number.isInteger(oversample) && oversample >= 0))) {
-    throw new ArgumentError(`svd: oversample is ${oversample}; it must be a whole number from 0`);
-  }
+  if (oversample !== undefined) requireNumber(oversample, "oversample", "svd", whole(0), "a whole number from 0");
   const plan = { k, tol, maxPasses, seed, start: undefined };
   if (method === "subspace") {
     const block = Math.min(n, k + (oversample ?? 10));
