@@ -24,7 +24,7 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
   if (axis !== "columns" && axis !== "rows") {
     throw new ArgumentError(`orthonormalize: axis is "${axis}"; it is columns or rows`);
   }
-  const M = call.matrix(v);
+  const M = call.matrix(v, "V");
   const V = axis === "rows" ? M.T : M;
   const [m, n] = V.shape;
   if (n > m) {
@@ -49,7 +49,7 @@ export function* orthonormalizeJob(call: Call, v: MatrixLike, o: OrthonormalizeO
 /** The public completeBasis: a square orthogonal matrix that begins with the columns of Q, which must be orthonormal.
  */
 export function* completeBasisJob(call: Call, q: MatrixLike, o: RunOptions): Algorithm<Matrix> {
-  const Q = call.matrix(q);
+  const Q = call.matrix(q, "Q");
   const [m, n] = Q.shape;
   if (n > m) throw new ShapeError(`completeBasis: ${n} columns of length ${m} cannot be orthonormal; at most ${m} can`);
   if (!(yield* isFinite(Q, "completeBasis", "Q", o.checkFinite))) return notANumber(m, m, Q);
@@ -76,7 +76,9 @@ export function* randomOrthogonalJob(call: Call, m: number, n: number, o: Random
   const { gain = 1, seed = 0 } = o;
   for (const size of [m, n]) {
     if (!Number.isInteger(size) || size < 0) {
-      throw new ShapeError(`randomOrthogonal: shape ${m}x${n} is not possible; sizes are whole numbers from 0`);
+      throw new ShapeError(
+        `randomOrthogonal: shape ${shown(m)}x${shown(n)} is not possible; sizes are whole numbers from 0`,
+      );
     }
   }
   requireSeed(seed, "randomOrthogonal");

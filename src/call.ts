@@ -1,7 +1,7 @@
 // A public call: its operands, held until it ends, and the type of the algorithms that serve both its forms.
 import type { Device } from "./device.ts";
 import { attachEngine } from "./engines.ts";
-import { ArgumentError, DeviceError } from "./errors.ts";
+import { ArgumentError, DeviceError, DisposedError } from "./errors.ts";
 import { requireOptions, shown, vectorFrom, type VectorLike } from "./input.ts";
 import { Matrix, type MatrixLike } from "./matrix.ts";
 import type { Piece } from "./memory.ts";
@@ -113,21 +113,21 @@ export class Call implements Disposable {
     );
   }
 
-  /** An operand. Numbers that the user can reach (`data` was read) are copied for an asynchronous call, so that nothing
-   * the user does with their ArrayBuffer can reach work on its way; others cannot be written until the call ends. */
-  matrix(a: MatrixLike): Matrix {
-    return this.#operand(a, "readers");
+  /** An operand; errors call it by its name. Numbers that the user can reach (`data` was read) are copied for an
+   * asynchronous call, so that nothing the user does with their ArrayBuffer can reach work on its way; others cannot be
+   * written until the call ends. */
+  matrix(a: MatrixLike, name: string = "A"): Matrix {
+    return this.#take(a, name, "readers");
   }
 
   /** The user's memory for a result, or a copy of it where the user holds its numbers. */
   output(out: Matrix): Matrix {
-    if (out.storage.piece.readers > 0) {
-      throw new ArgumentError(`${this.op}: a call that has not ended reads out; await that one first`);
-    }
-    return this.#operand(out, "writers");
+    const own = this.#take(out, "out", "writers");
+    if (out.storage.piece.readers === 0) return own;
+    throw new ArgumentError(`${this.op}: a call that has not ended reads out; await that one first`);
   }
 
-  #operand(a: MatrixLike, as: Hold): Matrix {
+  #take(a: MatrixLike, name: string, as: Hold): Matrix {
     if (a instanceof Matrix && a.device !== this.device) {
       const [theirs, ours] = a.device.name === this.device.name
         ? [a.device.name, "another of that name"]
@@ -137,10 +137,12 @@ export class Call implements Disposable {
           "Matrix.from(m.data, m.shape, { device }) copies it there",
       );
     }
-    // A blocking call that calls nothing of the user's has them for itself; `piece` throws where a was disposed.
-    if (a instanceof Matrix && !this.#async && !this.options.onProgress && a.storage.piece) return a;
+    const lost = a instanceof Matrix ? a.storage.lost : undefined;
+    if (lost !== undefined) throw new DisposedError(`${this.#operand(name)}: ${lost}`);
+    // A blocking call that calls nothing of the user's has them for itself.
+    if (a instanceof Matrix && !this.#async && !this.options.onProgress) return a;
     const own = !(a instanceof Matrix)
-      ? copying(() => Matrix.fromData(a, this.device, this.op))
+      ? copying(() => Matrix.fromData(a, this.device, this.#operand(name)))
       : this.#async && a.storage.exposed
       ? copying(() => a.copy())
       : a.share();
@@ -152,9 +154,13 @@ export class Call implements Disposable {
   }
 
   /** A vector operand as a column. */
-  column(values: VectorLike): Matrix {
-    const data = vectorFrom(values, this.op);
-    return this.matrix({ data, shape: [data.length, 1] });
+  column(values: VectorLike, name: string): Matrix {
+    const data = vectorFrom(values, this.#operand(name));
+    return this.matrix({ data, shape: [data.length, 1] }, name);
+  }
+
+  #operand(name: string): string {
+    return `${this.op}, operand ${name}`;
   }
 
   [Symbol.dispose](): void {

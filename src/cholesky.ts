@@ -62,7 +62,8 @@ export function* factorPositive(
     first ||= order;
   }
   L[Symbol.dispose]();
-  const advice = jitter ? "even the largest jitter did not help" : "use eigh or solve, or pass jitter: true";
+  const otherWay = op === "solve" ? 'leave out assume: "positive"' : "use eigh or solve, or pass jitter: true";
+  const advice = jitter ? "even the largest jitter did not help" : otherWay;
   throw new NotPositiveDefiniteError(
     `${op}: the leading minor of order ${first} of this ${n}x${n} matrix is not positive definite; ${advice}`,
     first,

@@ -318,7 +318,7 @@ function project(X: Matrix, { mean, scales }: Model, components: Matrix): Matrix
 
 /** The public transform. */
 export function* transformJob(call: Call, x: MatrixLike, fit: Model): Algorithm<Matrix> {
-  const [X, components] = [call.matrix(x), call.matrix(fit.components)];
+  const [X, components] = [call.matrix(x, "x"), call.matrix(fit.components, "components")];
   requireColumns(X, components.shape[1], "transform", "given");
   const finite = yield* isFinite(X, "transform", "x", call.options.checkFinite);
   const T = project(X, fit, components);
@@ -334,7 +334,7 @@ function multiply(T: Matrix, factors: Float64Array): void {
 
 /** The public inverseTransform. */
 export function* inverseTransformJob(call: Call, scores: MatrixLike, fit: Model): Algorithm<Matrix> {
-  const [S, components] = [call.matrix(scores), call.matrix(fit.components)];
+  const [S, components] = [call.matrix(scores, "scores"), call.matrix(fit.components, "components")];
   const [k, n] = components.shape;
   requireColumns(S, k, "inverseTransform", "scores given");
   const finite = yield* isFinite(S, "inverseTransform", "scores", call.options.checkFinite);
@@ -356,7 +356,7 @@ export function* inverseTransformJob(call: Call, scores: MatrixLike, fit: Model)
  * largest positive. */
 export function* pcaJob(call: Call, x: MatrixLike, o: PcaOptions): Algorithm<{ fit: Model; scores: Matrix }> {
   checkOptions(o, "pca");
-  const X = call.matrix(x);
+  const X = call.matrix(x, "x");
   const [m, n] = X.shape;
   checkCount(o, m, n, "pca");
   if (!(yield* isFinite(X, "pca", "x", o.checkFinite))) {

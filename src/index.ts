@@ -133,7 +133,7 @@ export function choleskySync(a: MatrixLike, options: CholeskyOptions = {}): Chol
 }
 
 function isVector(b: VectorLike | MatrixLike): b is VectorLike {
-  return ArrayBuffer.isView(b) || (Array.isArray(b) && !Array.isArray(b[0]));
+  return ArrayBuffer.isView(b) || (Array.isArray(b) && !Array.isArray(b[0]) && !ArrayBuffer.isView(b[0]));
 }
 
 /** x with A x = b, its backward error measured in float64, and the reciprocal condition of A. Throws SingularError. */

@@ -14,10 +14,9 @@ export type NumberArray =
   | Uint32Array;
 export type VectorLike = NumberArray;
 
-/** Plain data accepted as a matrix: nested arrays, or the objects of ndarray (`stride`), numpy-ts and npyjs
- * (`fortranOrder`). */
+/** Plain data accepted as a matrix: rows, or the objects of ndarray (`stride`), numpy-ts and npyjs (`fortranOrder`). */
 export type MatrixData =
-  | readonly (readonly number[])[]
+  | readonly NumberArray[]
   | {
     readonly data: NumberArray;
     readonly shape: readonly number[];
@@ -37,7 +36,7 @@ interface Strided {
 /** The shape of plain data; throws DTypeError or ShapeError where it is none. */
 export function shapeOf(source: MatrixData, op: string): [number, number] {
   if (Array.isArray(source)) {
-    const rows = source as readonly (readonly number[])[];
+    const rows = source as readonly NumberArray[];
     const n = rows.length === 0 ? 0 : lengthOf(rows[0]!, op, 0);
     rows.forEach((row, i) => {
       const length = lengthOf(row, op, i);
@@ -47,16 +46,14 @@ export function shapeOf(source: MatrixData, op: string): [number, number] {
     });
     return [rows.length, n];
   }
-  return [...strided(source as Exclude<MatrixData, readonly (readonly number[])[]>, op).shape];
+  return [...strided(source as Exclude<MatrixData, readonly NumberArray[]>, op).shape];
 }
 
 function lengthOf(row: unknown, op: string, i: number): number {
-  if (!Array.isArray(row)) {
-    throw new DTypeError(
-      `${op}: row ${i} is ${kindOf(row)}; a matrix is an array of rows, or { data, shape } for flat numbers`,
-    );
-  }
-  return row.length;
+  if (isNumbers(row)) return row.length;
+  throw new DTypeError(
+    `${op}: row ${i} is ${kindOf(row)}; a matrix is an array of rows of numbers, or { data, shape } for flat numbers`,
+  );
 }
 
 /** Copies plain data of shape m x n into target, row-major. A number beyond float32 is an OverflowError with its place.
@@ -69,13 +66,11 @@ export function fillFrom(
   op: string,
 ): void {
   if (Array.isArray(source)) {
-    (source as readonly (readonly number[])[]).forEach((row, i) =>
-      fillRow(row, target.subarray(i * n, i * n + n), i, 0, op)
-    );
+    (source as readonly NumberArray[]).forEach((row, i) => fillRow(row, target.subarray(i * n, i * n + n), i, 0, op));
     return;
   }
   const { data, strides: [rowStride, colStride], offset } = strided(
-    source as Exclude<MatrixData, readonly (readonly number[])[]>,
+    source as Exclude<MatrixData, readonly NumberArray[]>,
     op,
   );
   if (colStride === 1 && rowStride === n) {
@@ -84,7 +79,9 @@ export function fillFrom(
   }
   const row = new Float64Array(n);
   for (let i = 0; i < m; i++) {
-    for (let j = 0; j < n; j++) row[j] = numberAt(data, offset + i * rowStride + j * colStride, op);
+    let j = 0;
+    const place = (): string => `row ${i}, column ${j}`;
+    for (; j < n; j++) row[j] = numberAt(data, offset + i * rowStride + j * colStride, op, place);
     fillRow(row, target.subarray(i * n, i * n + n), i, 0, op);
   }
 }
@@ -102,26 +99,34 @@ function fillFlat(data: NumberArray, offset: number, target: Float32Array | Floa
   else fillRow(part, target, 0, n, op);
 }
 
+/** Tells where a number lies from its index. */
+type Place = (index: number) => string;
+
+const inVector: Place = (index) => `element ${index}`;
+
 /** One row, or (n > 0) a run of rows of n numbers, from row i on. */
 function fillRow(row: NumberArray, target: Float32Array | Float64Array, i: number, n: number, op: string): void {
-  if (Array.isArray(row)) { for (let j = 0; j < row.length; j++) numberAt(row, j, op); }
-  target.set(row);
+  fill(row, target, op, (j) => n > 0 ? `row ${i + Math.floor(j / n)}, column ${j % n}` : `row ${i}, column ${j}`);
+}
+
+function fill(numbers: NumberArray, target: Float32Array | Float64Array, op: string, place: Place): void {
+  if (Array.isArray(numbers)) { for (let j = 0; j < numbers.length; j++) numberAt(numbers, j, op, place); }
+  target.set(numbers);
   for (let j = 0; j < target.length; j++) {
     const value = target[j]!;
-    if ((value === Infinity || value === -Infinity) && Number.isFinite(row[j])) {
-      const place = n > 0 ? `row ${i + Math.floor(j / n)}, column ${j % n}` : `row ${i}, column ${j}`;
-      throw new OverflowError(`${op}: ${row[j]} at ${place} is beyond float32 (3.4e38); scale the data first`);
+    if ((value === Infinity || value === -Infinity) && Number.isFinite(numbers[j])) {
+      throw new OverflowError(`${op}: ${numbers[j]} at ${place(j)} is beyond float32 (3.4e38); scale the data first`);
     }
   }
 }
 
-function numberAt(data: NumberArray, index: number, op: string): number {
+function numberAt(data: NumberArray, index: number, op: string, place: Place): number {
   const value: unknown = data[index];
   if (typeof value === "number") return value;
-  throw new DTypeError(`${op}: element ${index} is ${kindOf(value)}; every element must be a real number`);
+  throw new DTypeError(`${op}: ${place(index)} is ${kindOf(value)}; every element must be a real number`);
 }
 
-function strided(source: Exclude<MatrixData, readonly (readonly number[])[]>, op: string): Strided {
+function strided(source: Exclude<MatrixData, readonly NumberArray[]>, op: string): Strided {
   if (typeof source !== "object" || source === null || !("data" in source)) {
     throw new DTypeError(
       `${op}: ${kindOf(source)} is no matrix; give nested arrays, { data, shape }, or a Matrix. ` +
@@ -160,25 +165,28 @@ function strided(source: Exclude<MatrixData, readonly (readonly number[])[]>, op
   return { data, shape: [m, n], strides: [rowStride, colStride], offset };
 }
 
-/** Throws a DTypeError unless this is a list of real numbers (elements of plain arrays are checked as they are copied).
- */
-function checkNumbers(data: unknown, op: string): asserts data is NumberArray {
+/** Whether this is a list of real numbers (elements of plain arrays are checked as they are copied). */
+function isNumbers(data: unknown): data is NumberArray {
   const bigint = data instanceof BigInt64Array || data instanceof BigUint64Array;
-  if (Array.isArray(data) || (ArrayBuffer.isView(data) && !bigint && !(data instanceof DataView))) return;
-  throw new DTypeError(`${op}: data is ${kindOf(data)}; give an array of numbers or a typed array of real numbers`);
+  return Array.isArray(data) || (ArrayBuffer.isView(data) && !bigint && !(data instanceof DataView));
+}
+
+function checkNumbers(data: unknown, op: string): asserts data is NumberArray {
+  if (isNumbers(data)) return;
+  throw new DTypeError(`${op}: ${kindOf(data)} is no list of numbers; give an array or a typed array of real numbers`);
 }
 
 /** A vector as float64, every number checked to be one. */
 export function realNumbers(values: VectorLike, op: string): Float64Array {
   checkNumbers(values, op);
-  return Float64Array.from({ length: values.length }, (_, i) => numberAt(values, i, op));
+  return Float64Array.from({ length: values.length }, (_, i) => numberAt(values, i, op, inVector));
 }
 
 /** A vector as float32. */
 export function vectorFrom(values: VectorLike, op: string): Float32Array<ArrayBuffer> {
   checkNumbers(values, op);
   const out = new Float32Array(values.length);
-  fillRow(values, out, 0, values.length || 1, op);
+  fill(values, out, op, inVector);
   return out;
 }
 

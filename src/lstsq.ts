@@ -93,7 +93,7 @@ interface Answer {
 
 /** The public lstsq for a matrix of right-hand sides. */
 export function* lstsqJob(call: Call, a: MatrixLike, b: MatrixLike, o: LstsqOptions): Algorithm<LeastSquares<Matrix>> {
-  const [A, B] = [call.matrix(a), call.matrix(b)];
+  const [A, B] = [call.matrix(a), call.matrix(b, "b")];
   return yield* solution({ A, B, a: needed(a, A, o), b: wide(b, B, "lstsq"), single: isSingle(a), options: o });
 }
 
@@ -104,7 +104,7 @@ export function* lstsqVectorJob(
   b: VectorLike,
   o: LstsqOptions,
 ): Algorithm<LeastSquares<Float32Array>> {
-  const [A, B] = [call.matrix(a), call.column(b)];
+  const [A, B] = [call.matrix(a), call.column(b, "b")];
   const numbers = Float64Array.from(b as ArrayLike<number>);
   const result = yield* solution({ A, B, a: needed(a, A, o), b: numbers, single: isSingle(a), options: o });
   using X = result.x;

@@ -2,7 +2,7 @@
 import * as abi from "../ffi/symbols.ts";
 import type { Device } from "./device.ts";
 import { ArgumentError, OutOfMemoryError, ShapeError } from "./errors.ts";
-import { fillFrom, type MatrixData, type NumberArray, requireSeed, shapeOf, vectorFrom } from "./input.ts";
+import { fillFrom, type MatrixData, type NumberArray, requireSeed, shapeOf, shown, vectorFrom } from "./input.ts";
 import { deviceFor } from "./open.ts";
 import { Storage } from "./storage.ts";
 import { text } from "./text.ts";
@@ -27,7 +27,9 @@ const bytesOf: Readonly<Record<number, number>> = { [abi.TSR_F32]: 4, [abi.TSR_F
 function checkSize(m: number, n: number, what: string): void {
   for (const size of [m, n]) {
     if (!Number.isInteger(size) || size < 0 || size > 0xffff_ffff) {
-      throw new ShapeError(`${what}: shape ${m}x${n} is not possible; sizes are whole numbers from 0 to 4294967295`);
+      throw new ShapeError(
+        `${what}: shape ${shown(m)}x${shown(n)} is not possible; sizes are whole numbers from 0 to 4294967295`,
+      );
     }
   }
 }

@@ -107,7 +107,7 @@ export class PcaStream {
   }
 
   #gather(call: Call, rows: MatrixLike): Algorithm<Gathered> {
-    return gather(call.matrix(rows), this.#options, "Pca.push");
+    return gather(call.matrix(rows, "rows"), this.#options, "Pca.push");
   }
 
   /** In one turn, so that rows pushed at once do not mix and an abort leaves all as it was. */

@@ -24,7 +24,7 @@ export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOp
   if (out && !(out instanceof Matrix)) {
     throw new ArgumentError(`matmul: out is ${shown(out)}; give a Matrix, as Matrix.zeros(m, n), which it changes`);
   }
-  const given = out && call.output(out), left = call.matrix(a), right = call.matrix(b);
+  const given = out && call.output(out), left = call.matrix(a), right = call.matrix(b, "B");
   const A = o.transA ? left.T : left;
   const B = o.transB ? right.T : right;
   const m = A.shape[0], n = B.shape[1];
@@ -45,12 +45,26 @@ export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOp
     }
   }
   const C = given ?? Matrix.empty(m, n, call.device);
-  gemm(alpha, A, B, beta, C);
-  if (!out) return C;
+  if (!out) {
+    gemm(alpha, A, B, beta, C);
+    return C;
+  }
+  changed(() => gemm(alpha, A, B, beta, C));
   // Where the user holds the numbers of out, the product went to a copy.
   yield settled();
   if (C.storage.piece !== out.storage.piece) out.writeBlock(0, 0, C);
   return out;
+}
+
+/** Encodes what changes out: that it overlaps an operand is told in the words of matmul. */
+function changed(encode: () => void): void {
+  try {
+    encode();
+  } catch (error) {
+    const other = error instanceof ArgumentError && /C and (\w) overlap/.exec(error.message)?.[1];
+    if (!other) throw error;
+    throw new ArgumentError(`matmul: out and ${other} overlap in memory; give an out that shares none with operands`);
+  }
 }
 
 /** The public matvec: y = A x, or Aᵀ x. */
@@ -62,7 +76,7 @@ export function* matvecJob(
 ): Algorithm<Float32Array> {
   const M = call.matrix(a);
   const A = o.trans ? M.T : M;
-  const X = call.column(x);
+  const X = call.column(x, "x");
   if (A.shape[1] !== X.shape[0]) {
     throw new ShapeError(`matvec: A is ${A.shape.join("x")}, x has ${X.shape[0]} numbers; it must have ${A.shape[1]}`);
   }
@@ -87,7 +101,7 @@ export function* addJob(call: Call, a: MatrixLike, b: MatrixLike, o: AddOptions)
   const { alpha = 1, beta = 1 } = o;
   requireNumber(alpha, "alpha", "add");
   requireNumber(beta, "beta", "add");
-  const [A, B] = [call.matrix(a), call.matrix(b)];
+  const [A, B] = [call.matrix(a), call.matrix(b, "B")];
   if (A.shape[0] !== B.shape[0] || A.shape[1] !== B.shape[1]) {
     throw new ShapeError(`add: A is ${A.shape.join("x")}, B is ${B.shape.join("x")}; they must have the same shape`);
   }

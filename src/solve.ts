@@ -248,7 +248,7 @@ interface Problem {
 
 /** The public solve for a matrix of right-hand sides. */
 export function* solveJob(call: Call, a: MatrixLike, b: MatrixLike, o: SolveOptions): Algorithm<Solution<Matrix>> {
-  const [A, B] = [call.matrix(a), call.matrix(b)];
+  const [A, B] = [call.matrix(a), call.matrix(b, "b")];
   return yield* solution({ A, B, a: wideA(a, A, o), b: o.refine ? wide(b, B, "solve") : undefined, options: o });
 }
 
@@ -259,7 +259,7 @@ export function* solveVectorJob(
   b: VectorLike,
   o: SolveOptions,
 ): Algorithm<Solution<Float32Array>> {
-  const [A, B] = [call.matrix(a), call.column(b)];
+  const [A, B] = [call.matrix(a), call.column(b, "b")];
   const numbers = o.refine ? Float64Array.from(b) : undefined;
   const result = yield* solution({ A, B, a: wideA(a, A, o), b: numbers, options: o });
   using X = result.x;
@@ -302,7 +302,7 @@ function* solution({ A, B, a, b, options: o }: Problem): Algorithm<Solution<Matr
 /** The public solveTriangular. NaN or Inf in an entry that counts reaches the solution, or lies on the diagonal: only
  * where one of these shows something are the operands looked through. */
 export function* solveTriangularJob(call: Call, t: MatrixLike, b: MatrixLike, o: TriangularOptions): Algorithm<Matrix> {
-  const [T, B] = [call.matrix(t), call.matrix(b)];
+  const [T, B] = [call.matrix(t, "t"), call.matrix(b, "b")];
   const n = requireSquare(T, "solveTriangular");
   if (B.shape[0] !== n) {
     throw new ShapeError(`solveTriangular: t is ${n}x${n}, b has ${B.shape[0]} rows; it must have ${n}`);

@@ -14,19 +14,22 @@ export class Storage implements Disposable {
     this.#piece = piece;
   }
 
-  /** The memory; throws once it was disposed or transferred away. */
+  /** The memory; throws once it is lost. */
   get piece(): Piece {
+    const { lost } = this;
+    if (lost !== undefined) throw new DisposedError(lost);
+    return this.#piece!;
+  }
+
+  /** Why the memory can no longer be used, once it was disposed or transferred away. */
+  get lost(): string | undefined {
     const piece = this.#piece;
-    if (piece === undefined) throw new DisposedError("this matrix was disposed; make a new one, or dispose it later");
-    if (this.device.closed) {
-      throw new DisposedError(`this matrix belongs to device ${this.device.name}, which is closed`);
-    }
+    if (piece === undefined) return "this matrix was disposed; make a new one, or dispose it later";
+    if (this.device.closed) return `this matrix belongs to device ${this.device.name}, which is closed`;
     if (piece.exposed && piece.block.buffer?.detached) {
-      throw new DisposedError(
-        "the ArrayBuffer of this matrix was transferred away: make a new matrix from its new owner",
-      );
+      return "the ArrayBuffer of this matrix was transferred away: make a new matrix from its new owner";
     }
-    return piece;
+    return undefined;
   }
 
   get exposed(): boolean {

@@ -172,7 +172,7 @@ export function planFor(A: Pick<Matrix, "shape" | "device">, o: TopOptions): { p
 
 /** The guess as columns of the short side: right vectors, or for a wide matrix their images. */
 function guess(call: Call, A: Matrix, start: MatrixLike): Matrix {
-  const S = call.matrix(start);
+  const S = call.matrix(start, "start");
   const [m, n] = A.shape;
   if (S.shape[0] !== n) {
     throw new ShapeError(`svd: start is ${S.shape.join("x")}; for a ${m}x${n} matrix it needs ${n} rows`);

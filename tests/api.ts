@@ -23,7 +23,7 @@ export type VectorLike = NumberArray;
   *  checked at run time. */
 export type MatrixLike =
   | Matrix
-  | readonly (readonly number[])[]
+  | readonly NumberArray[]
   | {
     readonly data: NumberArray;
     readonly shape: readonly number[];

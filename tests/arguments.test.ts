@@ -5,7 +5,18 @@ import * as la from "../src/index.ts";
 import { Matrix } from "../src/index.ts";
 import { every } from "./helpers.ts";
 import { type Form, refuseAll } from "./misuse.ts";
-import { argument, checkError, dtype, fails, library, nonFinite, overflow, shape, type Wanted } from "./refusals.ts";
+import {
+  argument,
+  checkError,
+  dtype,
+  fails,
+  library,
+  nonFinite,
+  overflow,
+  positive,
+  shape,
+  type Wanted,
+} from "./refusals.ts";
 
 const one = [[1, 0], [0, 1]];
 const pca = la.pcaSync(one);
@@ -88,6 +99,11 @@ const calls: readonly { name: string; op: string; call: (sync: boolean) => unkno
   entry("svd", "a string as k", { a: one, k: "2" }, { ...argument, text: /k is "2"/ }),
   entry("pca", "a string as variance", { a: one, variance: "0.5" }, { ...argument, text: /variance is "0\.5"/ }),
   entry("rangeFinder", "a string as eps", { a: one, eps: "0.5" }, { ...argument, text: /eps is "0\.5"/ }),
+  entry("cholesky", "an indefinite matrix", { a: [[1, 2], [2, 1]] }, { ...positive, text: /jitter: true/ }),
+  entry("solve", "an indefinite matrix", { a: [[1, 2], [2, 1]], b: [1, 1], assume: "positive" }, {
+    ...positive,
+    text: /order 2 .*definite; leave out assume/,
+  }),
   ...[null, 2, "fast", [2], Matrix.eye(2)].flatMap((options) => [
     given("svd", [one], options),
     given("matmul", [one, one], options),
@@ -142,9 +158,10 @@ describe("wrong arguments", () => {
   });
 
   it("are refused where the output overlaps an input, which stays as it was", async () => {
-    const a = Matrix.from([[1, 2], [3, 4]]), b = Matrix.eye(2), wanted = { ...argument, text: /overlap|alias/i };
-    for (const out of [a, a.T, b]) {
-      await fails("", () => la.matmulSync(a, b, { out }), () => la.matmul(a, b, { out }), wanted);
+    const a = Matrix.from([[1, 2], [3, 4]]), b = Matrix.eye(2);
+    for (const [out, text] of [[a, /out and A overlap/], [a.T, /out and A/], [b, /out and B/]] as const) {
+      const wanted = { ...argument, text };
+      await fails("matmul", () => la.matmulSync(a, b, { out }), () => la.matmul(a, b, { out }), wanted);
     }
     assert.deepEqual([a.toArray(), b.toArray()], [[[1, 2], [3, 4]], one]);
   });
@@ -191,6 +208,8 @@ describe("wrong arguments", () => {
       [() => Matrix.from([1, 2, 3], [2, 2]), { ...shape, text: /2x2.*3/ }],
       [() => Matrix.from(m as never, [4, 3]), { ...shape, text: /3x4.*m\.data/ }],
       [() => Matrix.diag([1, 1e39]), { ...overflow, text: /1e\+39/ }],
+      [() => Matrix.diag(3 as never), { ...dtype, text: /Matrix\.diag: a number/ }],
+      [() => Matrix.eye("3" as never), { ...shape, text: /Matrix\.eye: shape "3"x"3"/ }],
       [() => m.sub(0, 4, 0, 1), { ...shape, text: /4/ }],
       [() => m.sub(2, 1, 0, 1), { ...shape, text: /2.*1/ }],
       [() => m.rows(-1, 2), { ...shape, text: /-1/ }],

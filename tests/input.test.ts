@@ -70,7 +70,36 @@ const bad: readonly { name: string; make: () => unknown; wanted: Wanted }[] = [
   { name: "strings", make: () => [["1", "2"], ["3", "4"]], wanted: { ...dtype, text: /string/ } },
   { name: "complex numbers", make: () => [[{ re: 1, im: 2 }, 0], [0, 1]], wanted: { ...dtype, text: /object/i } },
   { name: "holes", make: () => [[1, , 3], [1, 2, 3]], wanted: { ...dtype, text: /undefined/ } },
-  { name: "null", make: () => [[1, null], [0, 1]], wanted: { ...dtype, text: /null/ } },
+  {
+    name: "null",
+    make: () => [[1, 0], [0, 1], [1, null]],
+    wanted: { ...dtype, text: /row 2, column 1 is null/ },
+  },
+  {
+    name: "a flat string",
+    make: () => ({ data: [1, 2, 3, "4"], shape: [2, 2] }),
+    wanted: { ...dtype, text: /row 1, column 1 is a string/ },
+  },
+  {
+    name: "a string among strides",
+    make: () => ({ data: [1, 2, "3", 4], shape: [2, 2], strides: [1, 2] }),
+    wanted: { ...dtype, text: /row 0, column 1 is a string/ },
+  },
+  {
+    name: "typed rows of big integers",
+    make: () => [new BigInt64Array(2), new BigInt64Array(2)],
+    wanted: { ...dtype, text: /row 0 is an object of type BigInt64Array/ },
+  },
+  {
+    name: "typed rows of two lengths",
+    make: () => [new Float64Array(2), [1]],
+    wanted: { ...shape, text: /row 1 has 1/ },
+  },
+  {
+    name: "typed rows beyond float32",
+    make: () => [new Float64Array(2), Float64Array.of(1, 1e39)],
+    wanted: { ...overflow, text: /1e\+39.*row 1, column 1/ },
+  },
   { name: "booleans", make: () => [[true, false], [false, true]], wanted: { ...dtype, text: /boolean/ } },
   { name: "a number", make: () => 5, wanted: { ...dtype, text: /number/ } },
   { name: "nothing", make: () => undefined, wanted: { ...dtype, text: /undefined/ } },
@@ -127,11 +156,30 @@ describe("bad input", () => {
     it(`is refused by ${op} with the error that says what is wrong`, async () => {
       await every(bad, ({ name }) => name, async ({ make, wanted }) => {
         const a = make() as MatrixLike;
-        // A disposed matrix does not know who asks for it.
-        await fails(wanted.type === la.DisposedError ? "" : op, () => blocking(a), () => promised(a), wanted);
+        await fails(op, () => blocking(a), () => promised(a), wanted);
       });
     });
   }
+
+  it("is named where there are several operands", async () => {
+    const gone = Matrix.eye(2);
+    gone[Symbol.dispose]();
+    for (const b of [undefined, gone]) {
+      const bad = b as never, kind = b === undefined ? dtype : disposed;
+      const B = { ...kind, text: /operand B/ }, small = { ...kind, text: /operand b/ };
+      await fails("matmul", () => la.matmulSync(one, bad), () => la.matmul(one, bad), B);
+      await fails("matmul", () => la.matmulSync(bad, one), () => la.matmul(bad, one), { ...kind, text: /operand A/ });
+      await fails("add", () => la.addSync(one, bad), () => la.add(one, bad), B);
+      await fails("solve", () => la.solveSync(one, bad), () => la.solve(one, bad), small);
+      await fails("lstsq", () => la.lstsqSync(one, bad), () => la.lstsq(one, bad), small);
+      const out = { ...kind, text: /operand out/ };
+      if (b) {
+        await fails("matmul", () => la.matmulSync(one, one, { out: b }), () => la.matmul(one, one, { out: b }), out);
+      }
+    }
+    const [bad, x] = [undefined as never, { ...dtype, text: /operand x/ }];
+    await fails("matvec", () => la.matvecSync(one, bad), () => la.matvec(one, bad), x);
+  });
 
   it("is refused by Matrix.from in the same way", async () => {
     await every(bad, ({ name }) => name, ({ make, wanted }) => {
@@ -237,6 +285,8 @@ class Accessors {
 const good: readonly { name: string; make: () => MatrixLike }[] = [
   { name: "nested arrays", make: () => values },
   { name: "frozen nested arrays", make: () => Object.freeze(values.map((row) => Object.freeze([...row]))) },
+  { name: "typed arrays as rows", make: () => values.map((row) => Float64Array.from(row)) },
+  { name: "rows of several kinds", make: () => [values[0]!, Int8Array.from(values[1]!)] },
   { name: "a plain array with a shape", make: () => ({ data: flat, shape: [2, 3] }) },
   ...typed.map((type) => ({ name: type.name, make: () => ({ data: new type(flat), shape: [2, 3] }) })),
   { name: "shared memory", make: () => ({ data: shared(), shape: [2, 3] }) },
@@ -285,6 +335,14 @@ describe("good input", () => {
       assert.deepEqual((await la.matmul(make(), Matrix.eye(3))).toArray(), values);
       assert.deepEqual([...la.matvecSync(make(), [1, 10, 100])], [321, 654]);
     });
+  });
+
+  it("of typed arrays as rows is a matrix of right-hand sides too", async () => {
+    const b = [Float64Array.of(1, 2), Float64Array.of(3, 4)];
+    for (const refine of [false, true]) {
+      assert.deepEqual(la.solveSync(one, b, { refine }).x.toArray(), [[1, 2], [3, 4]]);
+      assert.deepEqual((await la.lstsq(one, b, { refine })).x.toArray(), [[1, 2], [3, 4]]);
+    }
   });
 
   it("that repeats one number by strides of zero is a constant matrix", () => {

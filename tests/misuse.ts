@@ -66,7 +66,6 @@ export async function refuseAll(forms: readonly Form[]): Promise<void> {
     // The first form must have left the second one's operand as it was, so each has its own.
     const blocking = (): unknown => form.blocking(bad.make() as never);
     const promised = (): Promise<unknown> => form.promised(bad.make() as never);
-    // A disposed matrix does not know who asks for it.
-    await fails(bad.wanted.type === disposed.type ? "" : form.op, blocking, promised, bad.wanted);
+    await fails(form.op, blocking, promised, bad.wanted);
   });
 }

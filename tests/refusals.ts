@@ -54,6 +54,7 @@ export const argument: Kind = { type: la.ArgumentError, code: "TSR_ARGUMENT" };
 export const dtype: Kind = { type: la.DTypeError, code: "TSR_DTYPE" };
 export const overflow: Kind = { type: la.OverflowError, code: "TSR_OVERFLOW" };
 export const nonFinite: Kind = { type: la.NonFiniteError, code: "TSR_NON_FINITE" };
+export const positive: Kind = { type: la.NotPositiveDefiniteError, code: "TSR_NOT_POSITIVE_DEFINITE" };
 export const disposed: Kind = { type: la.DisposedError, code: "TSR_DISPOSED" };
 export const device: Kind = { type: la.DeviceError, code: "TSR_DEVICE" };
 export const library: Kind = { type: la.LibraryError, code: "TSR_LIBRARY" };
