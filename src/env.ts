@@ -28,14 +28,19 @@ export function read(name: Variable): string | undefined {
   return process.env[name] || undefined;
 }
 
-/** What TSR_DEBUG asks for: 1 devices opened, 2 a line for each operation, 3 also why. */
+/** What TSR_DEBUG asks for: 1 devices opened, 2 a line for each operation, 3 also why. A wrong value asks for nothing:
+ * an error at import could not be caught. */
 export function debugLevel(): number {
+  const value = Number(read("TSR_DEBUG") ?? "0");
+  return [1, 2, 3].includes(value) ? value : 0;
+}
+
+/** Throws where TSR_DEBUG has a wrong value; open() asks. */
+export function checkDebug(): void {
   const text = read("TSR_DEBUG") ?? "0";
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 3) {
+  if (!["0", "1", "2", "3"].includes(text)) {
     throw new ArgumentError(`TSR_DEBUG is ${text}; it must be a whole number from 0 to 3`);
   }
-  return value;
 }
 
 export function debugLine(text: string): void {

@@ -4,7 +4,7 @@ import { load, type Native } from "../ffi/load.ts";
 import { candidates } from "../ffi/locate.ts";
 import { Device, type VendorEngine } from "./device.ts";
 import { attachEngine, vendors } from "./engines.ts";
-import { debugLevel, debugLine, read } from "./env.ts";
+import { checkDebug, debugLevel, debugLine, read } from "./env.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { requireOptions, shown } from "./input.ts";
 
@@ -26,6 +26,7 @@ export interface OpenOptions {
 /** Opens a device of its own; close it (or `using`) when done. */
 export function open(options: OpenOptions = {}): Device {
   requireOptions(options, "open");
+  checkDebug();
   const threads = threadCount(options.threads ?? read("TSR_THREADS"));
   const { native, path } = load(candidates(options.library ?? read("TSR_LIB")));
   const asked = options.device ?? read("TSR_DEVICE");

@@ -218,6 +218,11 @@ test("cli: a library that is not there, and wrong variables, are told in words",
   const typo = await tesserae(["info"], { TSR_TUNE: "qr.blok=16" });
   assert.equal(typo.code, 1);
   assert.match(typo.errors, /qr\.blok[\s\S]*qr\.block/);
+  for (const [name, value] of [["TSR_DEBUG", "9"], ["TSR_THREADS", "two"], ["TSR_TUNE", "abc"]] as const) {
+    const { code, errors } = await tesserae(["info"], { [name]: value });
+    assert.deepEqual([code, errors.trim().split("\n").length], [1, 1], errors);
+    assert.match(errors, new RegExp(`^tesserae: .*${name}.*${value}`));
+  }
   for (const { errors } of [missing, typo]) assert.doesNotMatch(errors, /\bat \S+:\d+/);
 });
 
