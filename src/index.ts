@@ -1,6 +1,6 @@
 // The public surface. Every function that returns a promise has a blocking twin with the suffix Sync: same arguments,
 // same result.
-import type { RunOptions } from "./call.ts";
+import type { Progress, RunOptions } from "./call.ts";
 import {
   completeBasisJob,
   orthonormalizeJob,
@@ -32,7 +32,7 @@ import {
   type TriangularOptions,
 } from "./solve.ts";
 import { defaultDevice } from "./open.ts";
-import { topJob, type TopOptions, type TopSvd } from "./svd.ts";
+import { type SvdOptions, topJob, type TopOptions, type TopSvd } from "./svd.ts";
 import { effective } from "./tune.ts";
 import { version } from "./version.ts";
 
@@ -48,6 +48,7 @@ export type {
   CholeskyOptions,
   MatmulOptions,
   OrthonormalizeOptions,
+  Progress,
   Qr,
   QrOptions,
   RunOptions,
@@ -55,7 +56,7 @@ export type {
   SolveOptions,
   TriangleOnly,
 };
-export type { TopOptions, TopSvd, TriangularOptions };
+export type { SvdOptions, TopOptions, TopSvd, TriangularOptions };
 export type { AddOptions, CondOptions, Eigh, EighOptions, FullSvdOptions, Lu, LuOptions, NormOrder };
 export type { RandomOrthogonalOptions, RangeOptions, SignedLog, Svd };
 export type { LeastSquares, LstsqOptions };
@@ -92,12 +93,14 @@ type WithoutQ = QrOptions & { mode: "r" };
  * condition; 4 m n² operations. Certified block Gram-Schmidt, or cgs2: two-pass Gram-Schmidt by columns. */
 export function qr(a: MatrixLike, options?: QrOptions & { mode?: "reduced" | "complete" }): Promise<Qr>;
 export function qr(a: MatrixLike, options: WithoutQ): Promise<TriangleOnly>;
+export function qr(a: MatrixLike, options?: QrOptions): Promise<Qr | TriangleOnly>;
 export function qr(a: MatrixLike, options: QrOptions = {}): Promise<Qr | TriangleOnly> {
   return runAsync("qr", [a], options, (call) => qrJob(call, a, options));
 }
 /** The blocking form of qr. */
 export function qrSync(a: MatrixLike, options?: QrOptions & { mode?: "reduced" | "complete" }): Qr;
 export function qrSync(a: MatrixLike, options: WithoutQ): TriangleOnly;
+export function qrSync(a: MatrixLike, options?: QrOptions): Qr | TriangleOnly;
 export function qrSync(a: MatrixLike, options: QrOptions = {}): Qr | TriangleOnly {
   return runSync("qr", [a], options, (call) => qrJob(call, a, options));
 }
@@ -108,6 +111,7 @@ export function qrSync(a: MatrixLike, options: QrOptions = {}): Qr | TriangleOnl
  * gesdd); about 4 m n² + 17 n³ operations. */
 export function svd(a: MatrixLike, options: TopOptions): Promise<TopSvd>;
 export function svd(a: MatrixLike, options?: FullSvdOptions): Promise<Svd>;
+export function svd(a: MatrixLike, options: SvdOptions): Promise<TopSvd | Svd>;
 export function svd(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): Promise<TopSvd | Svd> {
   const start = options?.k === undefined ? undefined : options.start;
   return runAsync<TopSvd | Svd>("svd", [a, start], options, (call) =>
@@ -116,6 +120,7 @@ export function svd(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): P
 /** The blocking form of svd. */
 export function svdSync(a: MatrixLike, options: TopOptions): TopSvd;
 export function svdSync(a: MatrixLike, options?: FullSvdOptions): Svd;
+export function svdSync(a: MatrixLike, options: SvdOptions): TopSvd | Svd;
 export function svdSync(a: MatrixLike, options: TopOptions | FullSvdOptions = {}): TopSvd | Svd {
   const start = options?.k === undefined ? undefined : options.start;
   return runSync<TopSvd | Svd>("svd", [a, start], options, (call) =>
@@ -132,6 +137,10 @@ export function choleskySync(a: MatrixLike, options: CholeskyOptions = {}): Chol
   return runSync("cholesky", [a], options, (call) => choleskyJob(call, a, options));
 }
 
+/** Right-hand sides, and what belongs to them. */
+type Sides = VectorLike | MatrixLike;
+type Either = Float32Array | Matrix;
+
 function isVector(b: VectorLike | MatrixLike): b is VectorLike {
   return ArrayBuffer.isView(b) || (Array.isArray(b) && !Array.isArray(b[0]) && !ArrayBuffer.isView(b[0]));
 }
@@ -139,12 +148,9 @@ function isVector(b: VectorLike | MatrixLike): b is VectorLike {
 /** x with A x = b, its backward error measured in float64, and the reciprocal condition of A. Throws SingularError. */
 export function solve(a: MatrixLike, b: VectorLike, options?: SolveOptions): Promise<Solution<Float32Array>>;
 export function solve(a: MatrixLike, b: MatrixLike, options?: SolveOptions): Promise<Solution<Matrix>>;
-export function solve(
-  a: MatrixLike,
-  b: VectorLike | MatrixLike,
-  options: SolveOptions = {},
-): Promise<Solution<Float32Array | Matrix>> {
-  return runAsync<Solution<Float32Array | Matrix>>(
+export function solve(a: MatrixLike, b: Sides, options?: SolveOptions): Promise<Solution<Either>>;
+export function solve(a: MatrixLike, b: Sides, options: SolveOptions = {}): Promise<Solution<Either>> {
+  return runAsync<Solution<Either>>(
     "solve",
     [a, b],
     options,
@@ -154,12 +160,9 @@ export function solve(
 /** The blocking form of solve. */
 export function solveSync(a: MatrixLike, b: VectorLike, options?: SolveOptions): Solution<Float32Array>;
 export function solveSync(a: MatrixLike, b: MatrixLike, options?: SolveOptions): Solution<Matrix>;
-export function solveSync(
-  a: MatrixLike,
-  b: VectorLike | MatrixLike,
-  options: SolveOptions = {},
-): Solution<Float32Array | Matrix> {
-  return runSync<Solution<Float32Array | Matrix>>(
+export function solveSync(a: MatrixLike, b: Sides, options?: SolveOptions): Solution<Either>;
+export function solveSync(a: MatrixLike, b: Sides, options: SolveOptions = {}): Solution<Either> {
+  return runSync<Solution<Either>>(
     "solve",
     [a, b],
     options,
@@ -172,12 +175,9 @@ export function solveSync(
  * problems of at most 2^16 numbers run on the host in float64. */
 export function lstsq(a: MatrixLike, b: VectorLike, options?: LstsqOptions): Promise<LeastSquares<Float32Array>>;
 export function lstsq(a: MatrixLike, b: MatrixLike, options?: LstsqOptions): Promise<LeastSquares<Matrix>>;
-export function lstsq(
-  a: MatrixLike,
-  b: VectorLike | MatrixLike,
-  options: LstsqOptions = {},
-): Promise<LeastSquares<Float32Array | Matrix>> {
-  return runAsync<LeastSquares<Float32Array | Matrix>>(
+export function lstsq(a: MatrixLike, b: Sides, options?: LstsqOptions): Promise<LeastSquares<Either>>;
+export function lstsq(a: MatrixLike, b: Sides, options: LstsqOptions = {}): Promise<LeastSquares<Either>> {
+  return runAsync<LeastSquares<Either>>(
     "lstsq",
     [a, b],
     options,
@@ -187,12 +187,9 @@ export function lstsq(
 /** The blocking form of lstsq. */
 export function lstsqSync(a: MatrixLike, b: VectorLike, options?: LstsqOptions): LeastSquares<Float32Array>;
 export function lstsqSync(a: MatrixLike, b: MatrixLike, options?: LstsqOptions): LeastSquares<Matrix>;
-export function lstsqSync(
-  a: MatrixLike,
-  b: VectorLike | MatrixLike,
-  options: LstsqOptions = {},
-): LeastSquares<Float32Array | Matrix> {
-  return runSync<LeastSquares<Float32Array | Matrix>>(
+export function lstsqSync(a: MatrixLike, b: Sides, options?: LstsqOptions): LeastSquares<Either>;
+export function lstsqSync(a: MatrixLike, b: Sides, options: LstsqOptions = {}): LeastSquares<Either> {
+  return runSync<LeastSquares<Either>>(
     "lstsq",
     [a, b],
     options,

@@ -3,7 +3,7 @@ import { atav, geadd, gemm, scale, tuned } from "./blas.ts";
 import { type Algorithm, type Call, type RunOptions, settled } from "./call.ts";
 import { accepted, notANumber, statistics } from "./check.ts";
 import { ArgumentError, NotConvergedError, OverflowError, ShapeError } from "./errors.ts";
-import type { Svd } from "./fullsvd.ts";
+import type { FullSvdOptions, Svd } from "./fullsvd.ts";
 import { gram } from "./gram.ts";
 import { requireNumber, requireSeed, shown } from "./input.ts";
 import { krylov } from "./krylov.ts";
@@ -37,6 +37,9 @@ export interface TopOptions extends RunOptions, ProofOptions {
   /** Throw NotConvergedError instead of returning converged: false. */
   strict?: boolean;
 }
+
+/** With k or without, as shows at run time. */
+export type SvdOptions = Omit<TopOptions, "k"> & Omit<FullSvdOptions, "k"> & { k?: number | undefined };
 
 export interface TopSvd extends Svd {
   /** max(‖Av − σu‖, ‖Aᵀu − σv‖) of each triplet. */

@@ -6,8 +6,7 @@ import * as real from "../src/index.ts";
 import type * as api from "./api.ts";
 
 /** What api.ts declares and is not built yet. It shrinks: a name that exists must leave it. */
-const notBuilt = [
-] as const;
+const notBuilt = [] as const;
 
 /** Built functions of which a form is missing: what they do take. */
 interface Partly {
@@ -43,6 +42,22 @@ export const twins: { [K in Promised as `${K}Sync`]: Twin<Declared[K]> } = real;
 export const analysisTwins: (pca: real.Pca) => Blocking<api.PcaApi> = (pca) => pca;
 export const streamTwins: (stream: real.PcaStream) => Blocking<ReturnType<typeof api.PcaApi.streamed>> = (stream) =>
   stream;
+
+/** Options and operands that are known at run time only. */
+export const unions = (
+  a: real.Matrix,
+  k: number | undefined,
+  mode: "r" | "reduced",
+  b: Float64Array | number[][],
+): unknown[] => {
+  const onProgress = ({ phase, done, total }: real.Progress): string => `${phase} ${done} ${total}`;
+  const triplets: Promise<real.Svd | real.TopSvd> = real.svd(a, { k, onProgress });
+  const factors: Promise<real.Qr | real.TriangleOnly> = real.qr(a, { mode });
+  const solution: Promise<real.Solution<Float32Array | real.Matrix>> = real.solve(a, b);
+  const least: Promise<real.LeastSquares<Float32Array | real.Matrix>> = real.lstsq(a, b, { refine: true });
+  const blocking = [real.svdSync(a, { k }), real.qrSync(a, { mode }), real.solveSync(a, b), real.lstsqSync(a, b)];
+  return [triplets, factors, solution, least, blocking];
+};
 
 /** Objects of three packages, with all the members that these give, go in as they are. */
 const ndarray = {
