@@ -11,7 +11,7 @@ describe("operands whose numbers differ by more than float32 holds digits", () =
       [[[0, 1e-30], [1e30, 0]], 1e60],
       [[[1e32, 0], [0, 1e-32]], 1e64],
       [[[2, 1e30], [0, 2]], 1e60 / 4],
-      [[[1e-38, 0], [0, 1e-38]], 1],
+      [[[2e-38, 0], [0, 2e-38]], 1],
     ];
     for (const [a, cond] of known) {
       for (const p of orders) {
