@@ -86,7 +86,7 @@ export class Call implements Disposable {
   readonly device: Device;
   readonly #async: boolean;
   readonly #operands: Matrix[] = [];
-  readonly #holds: { piece: Piece; as: Hold }[] = [];
+  #holds: { piece: Piece; as: Hold }[] | undefined; // seldom needed by the calls that are short
 
   constructor(op: string, operands: readonly unknown[], options: RunOptions, async: boolean) {
     checkOptions(options, op);
@@ -149,7 +149,7 @@ export class Call implements Disposable {
     this.#operands.push(own);
     const { piece } = own.storage;
     piece[as]++;
-    this.#holds.push({ piece, as });
+    (this.#holds ??= []).push({ piece, as });
     return own;
   }
 
@@ -164,7 +164,7 @@ export class Call implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { piece, as } of this.#holds) piece[as]--;
+    if (this.#holds) { for (const { piece, as } of this.#holds) piece[as]--; }
     for (const operand of this.#operands) operand[Symbol.dispose]();
   }
 }

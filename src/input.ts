@@ -192,7 +192,10 @@ export function vectorFrom(values: VectorLike, op: string): Float32Array<ArrayBu
 
 /** Throws unless these are options. What has a length or a shape is an operand in their place. */
 export function requireOptions(options: unknown, op: string): void {
-  if (typeof options === "object" && options !== null && !("length" in options) && !("shape" in options)) return;
+  if (typeof options === "object" && options !== null) {
+    const { length, shape } = options as { length?: unknown; shape?: unknown };
+    if (length === undefined && shape === undefined) return; // else an array or a matrix; `in` would be slower
+  }
   throw new ArgumentError(`${op}: options are ${shown(options)}; give them by name in an object, as { name: value }`);
 }
 

@@ -49,17 +49,17 @@ export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOp
     gemm(alpha, A, B, beta, C);
     return C;
   }
-  changed(() => gemm(alpha, A, B, beta, C));
+  multiply(alpha, A, B, beta, C);
   // Where the user holds the numbers of out, the product went to a copy.
   yield settled();
   if (C.storage.piece !== out.storage.piece) out.writeBlock(0, 0, C);
   return out;
 }
 
-/** Encodes what changes out: that it overlaps an operand is told in the words of matmul. */
-function changed(encode: () => void): void {
+/** Into out: that it overlaps an operand is told in the words of matmul. */
+function multiply(alpha: number, A: Matrix, B: Matrix, beta: number, C: Matrix): void {
   try {
-    encode();
+    gemm(alpha, A, B, beta, C);
   } catch (error) {
     const other = error instanceof ArgumentError && /C and (\w) overlap/.exec(error.message)?.[1];
     if (!other) throw error;
