@@ -275,8 +275,8 @@ export class Device implements Disposable, Host {
       this.#microseconds = 0;
       if (inline) {
         this.#encoded.length = 0;
+        this.#reap(ticket); // what was on its way before it, too
         this.#over = this.operations;
-        this.#reap(ticket);
       } else {
         this.#flight.push({ ticket, pieces: this.#encoded, operations: this.operations });
         this.#encoded = [];
