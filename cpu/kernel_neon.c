@@ -22,7 +22,6 @@ typedef vector64 unaligned64 __attribute__((aligned(8)));
 #define LOAD(to, from) __asm__ volatile("ldr %q0, %1" : "=w"(to) : "m"(*(const unaligned *)(from)))
 #define LOAD64(to, from) __asm__ volatile("ldr %q0, %1" : "=w"(to) : "m"(*(const unaligned64 *)(from)))
 #define ELEMENT(to, from) __asm__ volatile("ldr %s0, %1" : "=w"(to) : "m"(*(from)))
-#define NEXT(to, from) __asm__ volatile("ldr %s0, [%1], #4" : "=w"(to), "+r"(from) : "m"(*(from)))
 #define MADD(sum, x, y, lane) __asm__ volatile("fmla %0.4s, %1.4s, %2.s[" #lane "]" : "+w"(sum) : "w"(x), "w"(y))
 #define MADD64(sum, x, y, lane) __asm__ volatile("fmla %0.2d, %1.2d, %2.d[" #lane "]" : "+w"(sum) : "w"(x), "w"(y))
 
@@ -42,12 +41,13 @@ INLINE void store_part(float *to, size_t n, vector x) {
   if (n > 2) to[2] = x[2];
 }
 
-INLINE void step(const int rows, const int vectors, const bool by_rows, cursor *at, sums sum) {
+INLINE void step(const int rows, const int vectors, const bool by_rows, const cursor *at, const int t, sums sum) {
   const int fours = by_rows ? 0 : rows / 4 * 4;
+  const float *row = line(at->b, at->ldb, at->three_ldb, t), *column = line(at->a[0], at->lda, at->three_lda, t);
   vector a, b[2];
-  UNROLL for (int j = 0; j < vectors; j++) LOAD(b[j], at->b + LANES * j);
+  UNROLL for (int j = 0; j < vectors; j++) LOAD(b[j], row + LANES * j);
   UNROLL for (int i = 0; i < fours; i += 4) {
-    LOAD(a, at->a[0] + i);
+    LOAD(a, column + i);
     UNROLL for (int j = 0; j < vectors; j++) {
       MADD(sum[i][j], b[j], a, 0);
       MADD(sum[i + 1][j], b[j], a, 1);
@@ -56,12 +56,9 @@ INLINE void step(const int rows, const int vectors, const bool by_rows, cursor *
     }
   }
   UNROLL for (int i = fours; i < rows; i++) {
-    if (by_rows) NEXT(a, at->a[i]);
-    else ELEMENT(a, at->a[0] + i);
+    ELEMENT(a, by_rows ? at->a[i] + t : column + i);
     UNROLL for (int j = 0; j < vectors; j++) MADD(sum[i][j], b[j], a, 0);
   }
-  at->b += at->ldb;
-  if (!by_rows) at->a[0] += at->lda;
 }
 
 /* A panel is MR wide whatever the rows, so pairs of them can be read. */

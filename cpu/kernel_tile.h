@@ -13,7 +13,7 @@
 enum {
   LANES = sizeof(vector) / sizeof(float), LANES64 = sizeof(vector64) / sizeof(double),
   NR = 2 * LANES, MR64 = MR, NR64 = 2 * LANES64,
-  POINTERS = (MR + REACH - 1) / REACH, LEVELS = 4
+  POINTERS = (MR + REACH - 1) / REACH, LEVELS = 4, FOUR = 4
 };
 _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
 _Static_assert((int)MR * (int)NR <= (int)TSR_TILE_SIZE_MAX, "a tile fits the buffers of the ways through a product");
@@ -21,7 +21,7 @@ _Static_assert((int)MR * (int)NR <= (int)TSR_TILE_SIZE_MAX, "a tile fits the buf
 /* Where the kernel stands in A and B, and how it goes on. By rows, pointer q stands in row q * REACH. */
 typedef struct {
   const float *a[POINTERS], *b;
-  size_t lda, ldb;
+  size_t lda, ldb, three_lda, three_ldb;
   const char *ahead;
   size_t stride;
 } cursor;
@@ -30,8 +30,8 @@ typedef struct {
 typedef vector sums[MR][2];
 typedef vector64 sums64[MR64][2];
 
-/* One step: row t of B times column t of A; and the same for packed doubles. */
-INLINE void step(const int rows, const int vectors, const bool by_rows, cursor *at, sums sum);
+/* One step: row t of B times column t of A, t < FOUR counted from the cursor; and the same for packed doubles. */
+INLINE void step(const int rows, const int vectors, const bool by_rows, const cursor *at, const int t, sums sum);
 INLINE void step64(const int rows, const double *a, const double *b, sums64 sum);
 /* All lanes x; and x y + z, rounded once. */
 INLINE vector spread(float x);
@@ -49,20 +49,40 @@ INLINE vector load(const float *from) {
 
 INLINE void store(float *to, vector x) { memcpy(to, &x, sizeof x); }
 
+/* Line t < FOUR of those that are ld numbers apart, in one addressing mode. */
+INLINE const float *line(const float *p, size_t ld, size_t three_ld, const int t) {
+  return t == 0 ? p : t == 1 ? p + ld : t == 2 ? p + 2 * ld : p + three_ld;
+}
+
+/* The pointers are opaque behind it: clang would derive them from each other in every step. */
+INLINE void advance(const int rows, const bool by_rows, const size_t steps, cursor *at) {
+  at->b += steps * at->ldb;
+  __asm__ volatile("" : "+r"(at->b));
+  if (!by_rows) at->a[0] += steps * at->lda;
+  UNROLL for (int q = 0; by_rows ? q * REACH < rows : q < 1; q++) {
+    if (by_rows) at->a[q] += steps;
+    __asm__ volatile("" : "+r"(at->a[q]));
+  }
+}
+
 INLINE void chain(const int rows, const int vectors, const bool by_rows, size_t steps, cursor *at, sums sum) {
   UNROLL for (int i = 0; i < rows; i++) {
     UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = (vector){0};
   }
-  for (; steps >= 8; steps -= 8) {
-    UNROLL for (int u = 0; u < 8; u++) {
-      if (u % 2 == 0) {
-        __builtin_prefetch(at->ahead, 0, 2);
-        at->ahead += at->stride;
+  for (; steps >= 2 * FOUR; steps -= 2 * FOUR) {
+    UNROLL for (int half = 0; half < 2; half++) {
+      UNROLL for (int t = 0; t < FOUR; t++) {
+        if (t % 2 == 0) __builtin_prefetch(at->ahead + (t > 0 ? at->stride : 0), 0, 2);
+        step(rows, vectors, by_rows, at, t, sum);
       }
-      step(rows, vectors, by_rows, at, sum);
+      at->ahead += 2 * at->stride;
+      advance(rows, by_rows, FOUR, at);
     }
   }
-  for (; steps > 0; steps--) step(rows, vectors, by_rows, at, sum);
+  for (; steps > 0; steps--) {
+    step(rows, vectors, by_rows, at, 0, sum);
+    advance(rows, by_rows, 1, at);
+  }
 }
 
 INLINE void add(const int rows, const int vectors, sums sum, sums more) {
@@ -75,12 +95,13 @@ INLINE void add(const int rows, const int vectors, sums sum, sums more) {
  * that a term passes through at most ceil(log2(chains)) additions of sums. */
 INLINE void chains(const int rows, const int vectors, const bool by_rows, const tsr_tile *t, sums sum) {
   sums stack[LEVELS];
-  cursor at = {.b = t->b, .lda = t->lda, .ldb = t->ldb, .ahead = t->ahead, .stride = t->stride};
+  cursor at = {.b = t->b, .lda = t->lda, .ldb = t->ldb, .three_lda = 3 * t->lda, .three_ldb = 3 * t->ldb,
+               .ahead = t->ahead, .stride = t->stride};
   UNROLL for (int q = 0; q < POINTERS; q++) {
     at.a[q] = by_rows && q * REACH < rows ? t->a + (size_t)(q * REACH) * t->lda : t->a;
-    /* Opaque from here: clang would derive one pointer from the other in every step. */
-    __asm__ volatile("" : "+r"(at.a[q]));
   }
+  __asm__ volatile("" : "+r"(at.three_lda), "+r"(at.three_ldb));
+  advance(rows, by_rows, 0, &at);
   size_t depth = 0, left = t->k;
   for (size_t count = 0;; count++) {
     size_t steps = tsr_min(left, t->chain);
@@ -134,6 +155,9 @@ INLINE void tile64(const int rows, size_t k, const double *a, const double *b, d
   sums64 sum;
   vector64 x;
   UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vector64){0};
+  for (; k >= FOUR; k -= FOUR, a += FOUR * MR64, b += FOUR * NR64) {
+    UNROLL for (int t = 0; t < FOUR; t++) step64(rows, a + t * MR64, b + t * NR64, sum);
+  }
   for (; k > 0; k--, a += MR64, b += NR64) step64(rows, a, b, sum);
   UNROLL for (int i = 0; i < rows; i++) {
     UNROLL for (int j = 0; j < 2; j++, acc += LANES64) {

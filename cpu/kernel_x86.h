@@ -15,19 +15,13 @@ typedef vector64 unaligned64 __attribute__((aligned(8)));
 #define BROADCAST64(to, from) __asm__ volatile("vbroadcastsd %1, %0" : "=v"(to) : "m"(*(from)))
 #define MADD64(sum, x, y) __asm__ volatile("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y))
 
-INLINE void step(const int rows, const int vectors, const bool by_rows, cursor *at, sums sum) {
+INLINE void step(const int rows, const int vectors, const bool by_rows, const cursor *at, const int t, sums sum) {
   vector b[2], x;
-  UNROLL for (int j = 0; j < vectors; j++) LOAD(b[j], at->b + LANES * j);
+  const float *row = line(at->b, at->ldb, at->three_ldb, t), *column = line(at->a[0], at->lda, at->three_lda, t);
+  UNROLL for (int j = 0; j < vectors; j++) LOAD(b[j], row + LANES * j);
   UNROLL for (int i = 0; i < rows; i++) {
-    const float *a = by_rows ? at->a[i / REACH] + (size_t)(i % REACH) * at->lda : at->a[0] + i;
-    BROADCAST(x, a);
+    BROADCAST(x, by_rows ? at->a[i / REACH] + (size_t)(i % REACH) * at->lda + t : column + i);
     UNROLL for (int j = 0; j < vectors; j++) MADD(sum[i][j], x, b[j]);
-  }
-  at->b += at->ldb;
-  if (by_rows) {
-    UNROLL for (int q = 0; q * REACH < rows; q++) at->a[q]++;
-  } else {
-    at->a[0] += at->lda;
   }
 }
 
