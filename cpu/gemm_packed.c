@@ -21,7 +21,7 @@ typedef struct {
   tsr_blocks blocks;
   size_t i0, rows, j0, cols, t0, t1; /* block of C, and of K: the slab */
   size_t panels, pack_panels, groups; /* panels of B, those packed in one go, chunks across */
-  tsr_cut down;                       /* blocks of A: rows of the block of C */
+  tsr_cut down;                       /* blocks of A: tiles of rows of the block of C */
   size_t tiles;                       /* most in a block of A */
   size_t panel_a, panel_b;           /* floats from panel to panel */
   float *a, *b;                      /* a: one for each thread; b: [block of K][panel] */
@@ -47,10 +47,17 @@ static void pack_b(void *context, size_t chunk, uint32_t worker) {
   p->kernels->pack(&pack, p->b + (block * p->panels + first) * p->panel_b);
 }
 
+/* First row of a block of A, and with the one behind it how many it has. */
+static size_t first_row(const packed *p, size_t block) {
+  return p->i0 + tsr_min(p->rows, tsr_cut_start(&p->down, block) * p->kernels->mr);
+}
+
+static size_t rows_of(const packed *p, size_t block) { return first_row(p, block + 1) - first_row(p, block); }
+
 /* Tiles of a block of A: even ones where its rows lie along memory, else all but the last as high as can be, so that
  * the block is packed in the order of memory. */
 static tsr_cut tiles_of(const packed *p, size_t block) {
-  return tsr_cut_of(tsr_cut_size(&p->down, block), p->kernels->mr);
+  return tsr_cut_of(rows_of(p, block), p->kernels->mr);
 }
 
 /* Copies what a tile of C has of the triangle. */
@@ -95,8 +102,8 @@ static void multiply_panel(const packed *p, const float *a, const float *b, size
   const tsr_product *g = p->g;
   const tsr_kernels *kernels = p->kernels;
   size_t mr = kernels->mr, nr = kernels->nr, cols = tsr_min(nr, p->cols - panel * nr), col = p->j0 + panel * nr;
-  size_t narrow = cols <= nr / 2 && p->sums == NULL, row = p->i0 + tsr_cut_start(&p->down, block), rows,
-         end = row + tsr_cut_size(&p->down, block);
+  size_t narrow = cols <= nr / 2 && p->sums == NULL, row = first_row(p, block), rows,
+         end = first_row(p, block + 1);
   tsr_cut tiles = tiles_of(p, block);
   size_t share = p->panel_b * sizeof(float) / tiles.count;
   float buffer[TSR_TILE_SIZE_MAX];
@@ -135,8 +142,7 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
   size_t mr = p->kernels->mr, nr = p->kernels->nr, block = chunk / p->groups, group = chunk % p->groups;
-  size_t row = p->i0 + tsr_cut_start(&p->down, block), rows = tsr_cut_size(&p->down, block),
-         first = p->panels * group / p->groups, end = p->panels * (group + 1) / p->groups;
+  size_t row = first_row(p, block), rows = rows_of(p, block), first = p->panels * group / p->groups, end = p->panels * (group + 1) / p->groups;
   if (!tsr_touches(g->uplo, row, p->j0 + first * nr, rows, tsr_min(p->cols, end * nr) - first * nr)) return;
   float *a = p->a + worker * p->tiles * p->panel_a;
   tsr_cut tiles = tiles_of(p, block);
@@ -166,7 +172,7 @@ static void share_out(packed *p) {
   size_t blocks = tsr_parts(tiles, ROW_STEPS / p->blocks.size);
   if (threads > 1) blocks = tsr_max(blocks, tsr_min(tiles, CHUNKS * threads));
   if (tsr_round_up(blocks, threads) <= 2 * tiles) blocks = tsr_round_up(blocks, threads);
-  p->down = tsr_cut_of(p->rows, tsr_parts(p->rows, tsr_min(blocks, p->rows)));
+  p->down = tsr_cut_of(tiles, tsr_parts(tiles, tsr_min(blocks, tiles)));
   p->panels = tsr_parts(p->cols, p->kernels->nr);
   p->groups = tsr_max(1, tsr_min(tsr_parts(CHUNKS_MIN * threads, p->down.count), p->panels / GROUP_PANELS));
   if (threads == 1) p->groups = 1;
