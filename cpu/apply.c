@@ -75,7 +75,8 @@ static void add_products(const apply *x, const layout *l, char *memory, size_t s
   for (size_t r = 0; r < l->row_tiles; r++) {
     size_t rows = tsr_min(mr, l->k - r * mr);
     for (size_t c = 0; c < l->col_tiles && !above(x->kernels, r, c); c++) {
-      x->kernels->tile64[rows](steps, a + r * l->panel_a, b + c * l->panel_b, sums + (r * l->col_tiles + c) * mr * nr);
+      double *sum = sums + (r * l->col_tiles + c) * mr * nr;
+      x->kernels->tile64[rows](steps, a + r * l->panel_a, b + c * l->panel_b, sum, nr);
     }
   }
 }

@@ -36,8 +36,8 @@ typedef struct {
 enum { TSR_CHAINS = 16, TSR_TILE_SIZE_MAX = 512, TSR_CHAIN_DEFAULT = 256, TSR_PACK_SLACK = 16 };
 
 typedef void (*tsr_tile_kernel)(const tsr_tile *tile);
-/* acc[i*nr64 + j] += A B over k steps; A packed mr64 wide, B packed nr64 wide. */
-typedef void (*tsr_tile64_kernel)(size_t k, const double *a, const double *b, double *acc);
+/* c[i*ldc + j] += A B over k steps, j < nr64; A packed mr64 wide, B packed nr64 wide. */
+typedef void (*tsr_tile64_kernel)(size_t k, const double *a, const double *b, double *c, size_t ldc);
 
 /* Copies `width` lines of k elements into panels of w lines: element t of line l goes to to[l/w*panel + t*w + l%w].
  * It is found at from[t*ld + l], or at from[l*ld + t] with `transpose`. The last panel is filled up with zeros. What

@@ -27,7 +27,8 @@ typedef struct {
   size_t row_blocks, col_blocks, parts, part;
   size_t row_tiles, col_tiles, panel_a, panel_b; /* of the largest block */
   bool in_place;                                 /* whether B stays where it is but for the last columns; */
-  bool even;                                     /* whether tiles are cut evenly */
+  bool even;                                     /* whether tiles are cut evenly, */
+  bool direct;                                   /* and whole ones added to C at once */
   char *a, *b;                                   /* packed operands, for each thread */
   float *sums32;                                 /* for each thread */
   double *sums;                                  /* by tiles: for each thread, or with several parts for each chunk */
@@ -89,6 +90,9 @@ static void look_below(const inner *p, size_t t, size_t col, tsr_tile *tile) {
   tile->stride = 2 * p->g.b.ld * sizeof(float);
 }
 
+/* Whether a tile with so many columns takes C itself for its sums. */
+static bool is_direct(const inner *p, size_t cols) { return p->direct && cols == p->nr; }
+
 /* Adds the products of K from t on to all tiles of the block. */
 static void multiply_tiles(const inner *p, const block *b, size_t t, size_t steps, char *a, char *bb, float *sums32,
                            double *sums, bool fresh) {
@@ -101,7 +105,10 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
       char *ap = a + r * p->panel_a * p->element, *bp = bb + c * p->panel_b * p->element;
       bool stays = p->in_place && cols == p->nr;
       if (p->g.wide) {
-        p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, sums + at);
+        double *c64 = (double *)p->g.c.p + (b->i0 + i) * p->g.c.row + b->j0 + c * p->nr;
+        bool direct = is_direct(p, cols);
+        p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, direct ? c64 : sums + at,
+                                 direct ? p->g.c.row : p->nr);
         continue;
       }
       tsr_tile tile = {.k = steps,
@@ -125,7 +132,8 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
 static void merge_row(const inner *p, const block *b, size_t row_tile, const double *sums) {
   size_t i = tile_row(p, b, row_tile), rows = tile_row(p, b, row_tile + 1) - i;
   for (size_t c = 0; c < b->col_tiles; c++, sums += p->mr * p->nr) {
-    tsr_merge(&p->g, b->i0 + i, b->j0 + c * p->nr, rows, tsr_min(p->nr, b->cols - c * p->nr), sums, p->nr);
+    size_t cols = tsr_min(p->nr, b->cols - c * p->nr);
+    if (!is_direct(p, cols)) tsr_merge(&p->g, b->i0 + i, b->j0 + c * p->nr, rows, cols, sums, p->nr);
   }
 }
 
@@ -143,8 +151,8 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   size_t most = p->g.chain == 32 ? SHORT_SUMS_MAX : SUMS_MAX;
   size_t whole = p->in_place ? b.cols / p->nr : 0; /* panels of B that stay */
   bool folded = false;
-  if (p->g.wide) memset(sums, 0, n * sizeof(double));
-  else memset(sums32, 0, n * sizeof(float)); /* tiles at the edge are not filled by the kernels */
+  if (p->g.wide && (!p->direct || b.cols % p->nr != 0)) memset(sums, 0, n * sizeof(double));
+  if (!p->g.wide) memset(sums32, 0, n * sizeof(float)); /* tiles at the edge are not filled by the kernels */
   for (; t < end && !tsr_stopped(p->run); t += STEPS) {
     size_t steps = tsr_min(STEPS, end - t);
     size_t j = whole * p->nr;
@@ -225,10 +233,17 @@ static void lay_out(inner *p, size_t threads) {
   p->col_tiles = tsr_parts(tsr_parts(g->n, p->nr), p->col_blocks);
 }
 
+/* C + A B in float64 with all of K in one go. */
+static bool adds_once(const tsr_product *g) {
+  return g->wide && g->c.wide && g->c.col == 1 && g->c.p == g->d.p && g->uplo == TSR_FULL && g->alpha == 1 &&
+         g->beta == 1 && g->k <= STEPS;
+}
+
 int32_t tsr_gemm_inner(tsr_run *run, const tsr_product *g) {
   inner p = {.run = run, .g = oriented(g), .kernels = tsr_kernels_of(run->isa)};
   size_t threads = tsr_pool_threads(run->pool);
   lay_out(&p, threads);
+  p.direct = adds_once(&p.g);
   size_t blocks = p.row_blocks * p.col_blocks, chunks = blocks * p.parts;
   size_t n = sums_of_block(&p), sums = n * (p.parts > 1 ? chunks : threads), sums32 = g->wide ? 0 : n * threads;
   size_t bytes_a = tsr_round_up(threads * p.row_tiles * p.panel_a * p.element, 64);

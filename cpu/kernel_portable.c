@@ -69,7 +69,7 @@ INLINE void tile(const int rows, const int vectors, const bool by_rows, const ts
   }
 }
 
-INLINE void tile64(const int rows, size_t k, const double *a, const double *b, double *acc) {
+INLINE void tile64(const int rows, size_t k, const double *a, const double *b, double *c, size_t ldc) {
   vector64 s[2 * MR];
   UNROLL for (int i = 0; i < 2 * rows; i++) s[i] = (vector64){0};
   for (; k > 0; k--, a += MR, b += NR64) {
@@ -78,7 +78,9 @@ INLINE void tile64(const int rows, size_t k, const double *a, const double *b, d
       UNROLL for (int j = 0; j < 2; j++) s[2 * i + j] += (vector64){a[i], a[i]} * y[j];
     }
   }
-  for (int i = 0; i < NR64 * rows; i++) acc[i] += s[i / LANES64][i % LANES64];
+  for (int i = 0; i < rows; i++, c += ldc) {
+    for (int j = 0; j < NR64; j++) c[j] += s[2 * i + j / LANES64][j % LANES64];
+  }
 }
 
 #define TILE(rows, name, vectors, by_rows) \
@@ -92,8 +94,10 @@ TILES(by_columns_narrow, 1, false)
 TILES(in_rows, 2, true)
 TILES(in_rows_narrow, 1, true)
 
-#define TILE64(rows) \
-  static void double_##rows(size_t k, const double *a, const double *b, double *acc) { tile64(rows, k, a, b, acc); }
+#define TILE64(rows)                                                                               \
+  static void double_##rows(size_t k, const double *a, const double *b, double *c, size_t ldc) { \
+    tile64(rows, k, a, b, c, ldc);                                                               \
+  }
 TILE64(1) TILE64(2) TILE64(3) TILE64(4)
 static const tsr_tile64_kernel doubles[MR + 1] = {NULL, double_1, double_2, double_3, double_4};
 

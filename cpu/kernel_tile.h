@@ -151,7 +151,7 @@ INLINE void tile(const int rows, const int vectors, const bool by_rows, const ts
   }
 }
 
-INLINE void tile64(const int rows, size_t k, const double *a, const double *b, double *acc) {
+INLINE void tile64(const int rows, size_t k, const double *a, const double *b, double *c, size_t ldc) {
   sums64 sum;
   vector64 x;
   UNROLL for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vector64){0};
@@ -160,10 +160,11 @@ INLINE void tile64(const int rows, size_t k, const double *a, const double *b, d
   }
   for (; k > 0; k--, a += MR64, b += NR64) step64(rows, a, b, sum);
   UNROLL for (int i = 0; i < rows; i++) {
-    UNROLL for (int j = 0; j < 2; j++, acc += LANES64) {
-      memcpy(&x, acc, sizeof x);
+    UNROLL for (int j = 0; j < 2; j++) {
+      double *to = c + (size_t)i * ldc + LANES64 * j;
+      memcpy(&x, to, sizeof x);
       x += sum[i][j];
-      memcpy(acc, &x, sizeof x);
+      memcpy(to, &x, sizeof x);
     }
   }
 }
@@ -191,8 +192,10 @@ INLINE void substitute(const int rows, const tsr_corner *k) {
 /* The functions, name_ROWS, and their tables. */
 #define TILE(rows, name, vectors, by_rows) \
   static void name##_##rows(const tsr_tile *t) { tile(rows, vectors, by_rows, t); }
-#define TILE64(rows, name) \
-  static void name##_##rows(size_t k, const double *a, const double *b, double *acc) { tile64(rows, k, a, b, acc); }
+#define TILE64(rows, name)                                                                       \
+  static void name##_##rows(size_t k, const double *a, const double *b, double *c, size_t ldc) { \
+    tile64(rows, k, a, b, c, ldc);                                                               \
+  }
 #define CORNER(rows, name) \
   static void name##_##rows(const tsr_corner *k) { substitute(rows, k); }
 #define ENTRY(rows, name) [rows] = name##_##rows,
