@@ -9,8 +9,9 @@
 
 enum {
   SMALL_WORK = 384,  /* its cube is the most multiply-adds of a product done in place; */
-  TURNED_WORK = 144, /* this one where A is transposed, whose tiles read a few numbers of many lines; */
+  TURNED_WORK = 144, /* this one where A is transposed and a tile reads less than half of each cache line; */
   TINY_WORK = 72,    /* up to this cube wherever its rows lie: */
+  HALF_LINE = 8,     /* numbers; */
   SKINNY = 160,      /* most columns of V in A*V, and of both in A'B */
   SPLIT_MIN = 512,   /* shortest K of A'B, */
   SPLIT_RATIO = 16,  /* also in terms of the shorter side of C */
@@ -88,8 +89,8 @@ static uint32_t choose(const tsr_product *g, size_t tile_rows) {
   if (g->wide) return TSR_TILE_INNER;
   if (g->uplo == TSR_FULL) {
     if (m == 1 || n == 1) return TSR_TILE_GEMV;
-    bool scattered = aliased || (split && g->a.trans);
-    if (work <= CUBE(scattered ? TINY_WORK : g->a.trans ? TURNED_WORK : SMALL_WORK)) return TSR_TILE_SMALL;
+    bool scattered = aliased || (split && g->a.trans), turned = g->a.trans && tile_rows < HALF_LINE;
+    if (work <= CUBE(scattered ? TINY_WORK : turned ? TURNED_WORK : SMALL_WORK)) return TSR_TILE_SMALL;
     if (!g->a.trans && n <= SKINNY && m >= 2 * n && m >= 256) return TSR_TILE_TALL;
   }
   return split ? TSR_TILE_INNER : TSR_TILE_PACKED;
