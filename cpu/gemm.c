@@ -9,9 +9,9 @@
 
 enum {
   SMALL_WORK = 384,  /* its cube is the most multiply-adds of a product done in place; */
-  TURNED_WORK = 144, /* this one where A is transposed and a tile reads less than half of each cache line; */
+  TURNED_WORK = 144, /* this one where A is transposed and tiles have fewer rows than */
+  HALF_LINE = 8,     /* numbers of a cache line; */
   TINY_WORK = 72,    /* up to this cube wherever its rows lie: */
-  HALF_LINE = 8,     /* numbers; */
   SKINNY = 160,      /* most columns of V in A*V, and of both in A'B */
   SPLIT_MIN = 512,   /* shortest K of A'B, */
   SPLIT_RATIO = 16,  /* also in terms of the shorter side of C */
