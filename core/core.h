@@ -41,7 +41,7 @@ typedef enum {
  *   syev    v G W Z                                      atav    v A V Y Z
  *   jacobi  flags form, alpha tolerance, beta floor, v G J words
  *   apply   flags form, v A pairs B
- *   colstat v A S info        scale  flags mode, v A S       orth    alpha floor, seed, v W T info
+ *   colstat v A S info        scale  flags mode, v A S B     orth    alpha floor, seed, v W T info
  *   resid   v A X B R                                        rand    flags distribution, seed, v A
  *   geqrf   v A Q R                                      gesdd   v A U S V info
  *   syevd   v A W V info */

@@ -29,7 +29,7 @@ static const tsr_rule rules[TSR_OP_COUNT] = {
   [TSR_OP_APPLY] = {"apply", false, {{"A", F32, OUT | FIXED}, {"pairs", U32, IN | FIXED},
                                      {"B", F32 | F64, OUT | FIXED}}},
   [TSR_OP_COLSTAT] = {"colstat", false, {{"A", F32, IN}, {"S", F32, OUT}, {"info", U32, OUT | FIXED}}},
-  [TSR_OP_SCALE] = {"scale", false, {{"A", F32, OUT}, {"S", F32, IN}}},
+  [TSR_OP_SCALE] = {"scale", false, {{"A", F32, IN}, {"S", F32, IN}, {"B", F32, OUT}}},
   [TSR_OP_ORTH] = {"orth", false, {{"W", F32, OUT | FIXED}, {"T", F32, OUT | FIXED}, {"info", U32, OUT | FIXED}}},
   [TSR_OP_RESID] = {"resid", false, {{"A", F32, IN}, {"X", F32, IN}, {"B", F32, IN}, {"R", F32 | F64, OUT}}},
   [TSR_OP_RAND] = {"rand", false, {{"A", F32, OUT}}},
@@ -139,11 +139,11 @@ int32_t tsr_begin(tsr_encoding *e, uint32_t ctx, tsr_op_id id, int count, const 
   return status;
 }
 
-/* resid alone may work in place: its result exactly upon its right-hand side. */
+/* resid and scale may work in place: the result exactly upon the right-hand side, or upon the matrix. */
 static bool in_place(const tsr_op *op, int i, int j) {
-  const tsr_view *b = &op->v[2], *r = &op->v[3];
-  return op->id == TSR_OP_RESID && i == 3 && j == 2 && b->data == r->data && b->ld == r->ld && b->trans == r->trans &&
-         b->type == r->type;
+  const tsr_view *a = &op->v[j], *b = &op->v[i];
+  bool may = (op->id == TSR_OP_RESID && i == 3 && j == 2) || (op->id == TSR_OP_SCALE && i == 2 && j == 0);
+  return may && a->data == b->data && a->ld == b->ld && a->trans == b->trans && a->type == b->type;
 }
 
 /* What the vendor's library cannot do, the device's own engine does, if it has it. */

@@ -263,15 +263,18 @@ int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const ui
   return status == TSR_OK ? tsr_commit(&e, 3) : status;
 }
 
-int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *options) {
+int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *B,
+                  const uint32_t *options) {
   tsr_encoding e;
-  int32_t status = tsr_begin(&e, ctx, TSR_OP_SCALE, 2, (const uint32_t *const[]){A, S}, options);
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_SCALE, 3, (const uint32_t *const[]){A, S, B}, options);
   if (status != TSR_OK) return status;
   if (mode > TSR_RESTORE) return tsr_argument(&e, "mode", mode, "0 (multiply), 1 (normalize) or 2 (restore)");
   bool one = tsr_rows(&e.op->v[1]) == 1 && tsr_cols(&e.op->v[1]) == 1;
   if (!one) status = tsr_exactly(&e, 1, 1, tsr_cols(&e.op->v[0]));
+  if (status == TSR_OK) status = tsr_match(&e, 2, ROWS, 0, ROWS);
+  if (status == TSR_OK) status = tsr_match(&e, 2, COLS, 0, COLS);
   e.op->flags = mode;
-  return status == TSR_OK ? tsr_commit(&e, 2) : status;
+  return status == TSR_OK ? tsr_commit(&e, 3) : status;
 }
 
 int32_t tsr_orth(uint32_t ctx, const uint32_t *W, const uint32_t *T, const uint32_t *info, double floor,

@@ -164,25 +164,42 @@ int32_t tsr_elementwise_geadd(tsr_run *run, const tsr_op *op) {
 /* ---- scale ---- */
 
 static void scale_block(const tsr_op *op, const void *data, block b) {
-  const tsr_view *A = &op->v[0];
+  const tsr_view *A = &op->v[0], *B = &op->v[2];
   const double *factor = data;
   for (size_t i = b.i0; i < b.i1; i++) {
-    float *row = (float *)A->data + i * A->ld;
-    if (A->trans) {
-      for (size_t j = b.j0; j < b.j1; j++) row[j] = (float)(row[j] * factor[i]);
+    const float *from = (const float *)A->data + i * A->ld;
+    float *to = (float *)B->data + i * B->ld;
+    if (B->trans) {
+      for (size_t j = b.j0; j < b.j1; j++) to[j] = (float)(from[j] * factor[i]);
     } else {
-      for (size_t j = b.j0; j < b.j1; j++) row[j] = (float)(row[j] * factor[j]);
+      for (size_t j = b.j0; j < b.j1; j++) to[j] = (float)(from[j] * factor[j]);
+    }
+  }
+}
+
+/* A lies across B. */
+static void scale_turned(const tsr_op *op, const void *data, block b) {
+  const tsr_view *B = &op->v[2];
+  const double *factor = data;
+  double x[LINE][TURNED];
+  for (size_t i = b.i0; i < b.i1; i += LINE) {
+    size_t rows = smaller(LINE, b.i1 - i), n = b.j1 - b.j0;
+    load_turned(&op->v[0], b.j0, i, n, rows, x);
+    for (size_t r = 0; r < rows; r++) {
+      for (size_t k = 0; k < n; k++) x[r][k] *= factor[B->trans ? i + r : b.j0 + k];
+      store(B, i + r, b.j0, n, x[r]);
     }
   }
 }
 
 int32_t tsr_elementwise_scale(tsr_run *run, const tsr_op *op) {
-  const tsr_view *A = &op->v[0], *S = &op->v[1];
+  const tsr_view *A = &op->v[0], *S = &op->v[1], *B = &op->v[2];
   size_t n = tsr_view_cols(A), given = tsr_view_cols(S);
   double *factor = tsr_scratch(run, n * sizeof *factor);
   if (!factor && n > 0) return TSR_E_MEMORY;
   for (size_t j = 0; j < n; j++) factor[j] = tsr_scale_factor(op->flags, (float)tsr_get(S, 0, given == 1 ? 0 : j));
-  over_blocks(run, op, A, BLOCK_COLS, scale_block, factor);
+  bool turned = A->trans != B->trans;
+  over_blocks(run, op, B, turned ? TURNED : BLOCK_COLS, turned ? scale_turned : scale_block, factor);
   return TSR_OK;
 }
 

@@ -142,7 +142,8 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   packed *p = context;
   const tsr_product *g = p->g;
   size_t mr = p->kernels->mr, nr = p->kernels->nr, block = chunk / p->groups, group = chunk % p->groups;
-  size_t row = first_row(p, block), rows = rows_of(p, block), first = p->panels * group / p->groups, end = p->panels * (group + 1) / p->groups;
+  size_t row = first_row(p, block), rows = rows_of(p, block),
+         first = p->panels * group / p->groups, end = p->panels * (group + 1) / p->groups;
   if (!tsr_touches(g->uplo, row, p->j0 + first * nr, rows, tsr_min(p->cols, end * nr) - first * nr)) return;
   float *a = p->a + worker * p->tiles * p->panel_a;
   tsr_cut tiles = tiles_of(p, block);

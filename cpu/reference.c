@@ -122,13 +122,13 @@ double tsr_scale_factor(uint32_t mode, float s) {
 }
 
 int32_t tsr_reference_scale(tsr_run *run, const tsr_op *op) {
-  const tsr_view *A = &op->v[0], *S = &op->v[1];
+  const tsr_view *A = &op->v[0], *S = &op->v[1], *B = &op->v[2];
   size_t factors = tsr_view_cols(S);
   run->tile = TSR_TILE_REFERENCE;
   for (size_t i = 0; i < tsr_view_rows(A) && !tsr_canceled(run); i++) {
     for (size_t j = 0; j < tsr_view_cols(A); j++) {
       double factor = tsr_scale_factor(op->flags, (float)tsr_get(S, 0, factors == 1 ? 0 : j));
-      tsr_set(A, i, j, tsr_get(A, i, j) * factor);
+      tsr_set(B, i, j, tsr_get(A, i, j) * factor);
     }
   }
   return TSR_OK;

@@ -214,8 +214,9 @@ export const symbols = {
   // int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info, const uint32_t
   // *options);
   tsr_colstat: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
-  // int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *options);
-  tsr_scale: { parameters: ["u32", "u32", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *B, const
+  // uint32_t *options);
+  tsr_scale: { parameters: ["u32", "u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_orth(uint32_t ctx, const uint32_t *W, const uint32_t *T, const uint32_t *info, double floor,
   // uint32_t seed, const uint32_t *options);
   tsr_orth: { parameters: ["u32", "buffer", "buffer", "buffer", "f64", "u32", "buffer"], result: "i32" },

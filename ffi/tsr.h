@@ -281,9 +281,10 @@ TSR_API int32_t tsr_apply(uint32_t ctx, uint32_t form, const uint32_t *A, const 
  * first NaN or Inf in row-major order, 0 0 where there is none. A may be transposed. */
 TSR_API int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info,
                             const uint32_t *options);
-/* A(:,j) = A(:,j) * s_j, or by its exponent (TSR_NORMALIZE, TSR_RESTORE), in place. S is 1 x cols, or 1x1 for all
- * columns. A may be transposed. */
-TSR_API int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *options);
+/* B(:,j) = A(:,j) * s_j, or by its exponent (TSR_NORMALIZE, TSR_RESTORE). S is 1 x cols, or 1x1 for all columns. A and
+ * B may be transposed; B may be A. */
+TSR_API int32_t tsr_scale(uint32_t ctx, uint32_t mode, const uint32_t *A, const uint32_t *S, const uint32_t *B,
+                          const uint32_t *options);
 /* One certified panel of block Gram-Schmidt, in place: W (m x b, b <= 128) becomes W T^-1 with nearly orthonormal
  * columns, T (b x b) upper triangular with T_jj >= 0. Gram matrix and Cholesky in float64 or df32, columns scaled
  * to unit length, pivots guarded by the shift 2^-38; the triangular solve row by row in float32 (or, where T is near

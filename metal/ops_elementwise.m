@@ -61,13 +61,14 @@ int32_t tsr_metal_geadd(tsr_run *run, const tsr_op *op) {
 }
 
 int32_t tsr_metal_scale(tsr_run *run, const tsr_op *op) {
-  const tsr_view *A = &op->v[0], *S = &op->v[1];
-  bool one = S->rows == 1 && S->cols == 1;
-  struct scale_args args = {(tsr_uint)A->rows, (tsr_uint)A->cols, (tsr_uint)A->ld, shift_for(A->cols), A->trans,
+  const tsr_view *A = &op->v[0], *S = &op->v[1], *B = &op->v[2];
+  bool one = S->rows == 1 && S->cols == 1, turned = A->trans != B->trans;
+  struct scale_args args = {(tsr_uint)B->rows, (tsr_uint)B->cols, (tsr_uint)B->ld, shift_for(B->cols),
+                            turned ? 1 : (tsr_uint)A->ld, turned ? (tsr_uint)A->ld : 1, B->trans,
                             one ? 0 : tsr_col_stride(S), op->flags};
-  tsr_dispatch d = {.kernel = "scale", .args = &args, .args_bytes = sizeof args, .operand = {A->place, S->place},
-                    .operands = 2};
-  cover(&d, A, args.shift);
+  tsr_dispatch d = {.kernel = "scale", .args = &args, .args_bytes = sizeof args,
+                    .operand = {A->place, S->place, B->place}, .operands = 3};
+  cover(&d, B, args.shift);
   return tsr_metal_run(run, op, &d);
 }
 

@@ -30,8 +30,7 @@ export function* scaleColumns(M: Matrix, beyond: Matrix | undefined): Algorithm<
   colstat(M, s, place);
   const normalized = (A: Matrix): Matrix => {
     const B = Matrix.empty(m, n, A.device);
-    geadd(1, A, 0, B);
-    scale("normalize", B, s); //                N = M 2^-e
+    scale("normalize", A, s, B); //             N = M 2^-e
     return B;
   };
   const N = normalized(M);

@@ -112,18 +112,18 @@ function images(B: Matrix, s: Float64Array, Z: Matrix): Matrix {
   using inverse = Matrix.from(s.map((value) => 1 / (Math.max(value, SMALL * s[0]!) || 1)), [1, s.length], {
     device: B.device,
   });
-  scale("multiply", X, inverse);
+  scale("multiply", X, inverse, X);
   return X;
 }
 
 /** B Z for the upper bidiagonal B: rows of Z times the diagonal, plus the rows below times the other band. */
 function times(B: Matrix, Z: Matrix): Matrix {
   const n = Z.shape[0];
-  const X = duplicate(Z);
-  scale("multiply", X.T, B.rows(0, 1));
+  const X = Matrix.empty(n, n, Z.device);
+  scale("multiply", Z.T, B.rows(0, 1), X.T);
   if (n < 2) return X;
-  using below = duplicate(Z.rows(1, n));
-  scale("multiply", below.T, B.sub(1, 2, 0, n - 1));
+  using below = Matrix.empty(n - 1, n, Z.device);
+  scale("multiply", Z.rows(1, n).T, B.sub(1, 2, 0, n - 1), below.T);
   geadd(1, below, 1, X.rows(0, n - 1));
   return X;
 }

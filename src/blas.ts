@@ -309,11 +309,11 @@ export function colstat(A: Matrix, S: Matrix, info: Matrix, o: OperationOptions 
   encode("colstat", [A, S], sizeOf(A, 0, 0), o, (native, c, w) => native.tsr_colstat(c, a, s, i, w));
 }
 
-/** Columns of A times s_j, or by the power of two of s_j: normalize brings their largest entry into [1/2, 1), restore
- * undoes it. */
-export function scale(mode: Scaling, A: Matrix, S: Matrix, o: OperationOptions = {}): void {
-  const [a, s] = [A.descriptor(), S.descriptor()];
-  encode("scale", [A, S], sizeOf(A, 0, 0), o, (native, c, w) => native.tsr_scale(c, scalings[mode], a, s, w));
+/** B = the columns of A times s_j, or by the power of two of s_j: normalize brings their largest entry into [1/2, 1),
+ * restore undoes it. B may be A. */
+export function scale(mode: Scaling, A: Matrix, S: Matrix, B: Matrix, o: OperationOptions = {}): void {
+  const [a, s, b] = [A.descriptor(), S.descriptor(), B.descriptor()];
+  encode("scale", [A, S, B], sizeOf(B, 0, 0), o, (native, c, w) => native.tsr_scale(c, scalings[mode], a, s, b, w));
 }
 
 /** One certified panel of Gram-Schmidt: W becomes W T⁻¹. Columns that are not farther than floor from the span of those

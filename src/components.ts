@@ -262,7 +262,7 @@ function* fromSvd(call: Call, X: Matrix, o: PcaOptions): Algorithm<Model> {
   if (o.scale) {
     scales = squares.map((x) => Math.sqrt(x / freedom) || 1);
     using inverses = row(scales.map((x) => 1 / x), X);
-    scale("multiply", Y, inverses);
+    scale("multiply", Y, inverses, Y);
     squares = squares.map((x, j) => x / scales![j]! ** 2);
   }
   using own = new Call(call.op, [Y], call.options, false); // Y ends with it, not with the public call
@@ -310,7 +310,7 @@ function project(X: Matrix, { mean, scales }: Model, components: Matrix): Matrix
   using inverses = scales && row(scales.map((x) => 1 / x), X);
   for (const [from, to] of blocks(X.shape)) {
     using Y = less(X.rows(from, to), mean);
-    if (inverses) scale("multiply", Y, inverses);
+    if (inverses) scale("multiply", Y, inverses, Y);
     gemm(1, Y, components.T, 0, T.rows(from, to));
   }
   return T;
@@ -329,7 +329,7 @@ export function* transformJob(call: Call, x: MatrixLike, fit: Model): Algorithm<
 
 function multiply(T: Matrix, factors: Float64Array): void {
   using F = row(factors, T);
-  scale("multiply", T, F);
+  scale("multiply", T, F, T);
 }
 
 /** The public inverseTransform. */

@@ -125,7 +125,7 @@ function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: 
     return { values: new Float32Array(n).fill(NaN), vectors: notANumber(n, n, A), converged: false };
   }
   using s = Matrix.from([max], [1, 1], { device: A.device });
-  scale("normalize", S, s);
+  scale("normalize", S, s, S);
   const { values: scaled, V, converged } = yield* decomposed(S, vectors, method);
   const back = 2 ** exponentOf(max);
   const values = Float32Array.from(scaled, (x) => x * back);

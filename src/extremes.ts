@@ -1,6 +1,6 @@
 // The largest and the smallest singular value of a triangle, by two Lanczos recurrences side by side (Golub & Kahan
 // 1965; Paige 1971): on RᵀR and on its inverse.
-import { atav, empty64, geadd, gemm, rand, scale, trsm } from "./blas.ts";
+import { atav, empty64, gemm, rand, scale, trsm } from "./blas.ts";
 import { type Algorithm, settled } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
@@ -38,8 +38,7 @@ export function* extremes(R: Matrix, exponents: Int32Array): Algorithm<Extremes 
 export function withColumns(R: Matrix, exponents: Int32Array): Matrix {
   using factors = Matrix.from(Float64Array.from(exponents, (e) => 2 ** e), [1, exponents.length], { device: R.device });
   const S = Matrix.empty(R.shape[0], R.shape[1], R.device);
-  geadd(1, R, 0, S);
-  scale("multiply", S, factors);
+  scale("multiply", R, factors, S);
   return S;
 }
 

@@ -34,8 +34,7 @@ export function normalized(A: Matrix, max: number): { N: Matrix; back: number } 
   const tall = A.shape[0] < A.shape[1] ? A.T : A;
   const N = Matrix.empty(tall.shape[0], tall.shape[1], A.device);
   using s = Matrix.from([max], [1, 1], { device: A.device });
-  geadd(1, tall, 0, N);
-  scale("normalize", N, s);
+  scale("normalize", tall, s, N);
   return { N, back: 2 ** exponentOf(max) };
 }
 

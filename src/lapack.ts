@@ -63,7 +63,7 @@ export function* singular(A: Matrix): Algorithm<{ U: Matrix; s: Float64Array; V:
   using G = gaussian(n, A);
   using Y = negative(A, G);
   using W = negative(V.T, G);
-  scale("multiply", W.T, rounded);
+  scale("multiply", W.T, rounded, W.T);
   const errors = yield* rowSquares(Y, U, W); //  (A - U Σ Vᵀ) G
   const size = length(squaredColumns(A));
   const [left, right] = (yield* orthogonality([U, V])) as [number, number];
@@ -90,7 +90,7 @@ export function* symmetric(F: Matrix): Algorithm<{ values: Float64Array; V: Matr
   using G = gaussian(n, F);
   using X = negative(V, G);
   using Y = negative(F, X);
-  scale("multiply", G.T, rounded);
+  scale("multiply", G.T, rounded, G.T);
   const errors = yield* rowSquares(Y, V, G); //  (F V - V Λ) G
   const size = length(squaredColumns(F));
   const good = info.hostAs(Uint32Array)[0] === 0 && accepted("syevd", {

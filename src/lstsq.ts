@@ -323,8 +323,7 @@ function* shortest(
   using N = Matrix.empty(m, n, A.device);
   using size = Matrix.from([2 ** (exponent - 1)], [1, 1], { device: A.device });
   using inverses = Matrix.from(s.subarray(0, rank).map((x) => 2 ** exponent / x), [1, rank], { device: A.device });
-  geadd(1, A, 0, N);
-  scale("normalize", N, size);
+  scale("normalize", A, size, N);
   const exponents = columnExponents(b, k);
   using B = empty64(m, k, A.device);
   using x = new Pair(n, k, A);
@@ -339,7 +338,7 @@ function* shortest(
     if (step > 0) subtractProduct(N, undefined, x, r64); // r = b − A x
     geadd(1, r64, 0, r32);
     gemm(1, U.T, r32, 0, y, t);
-    scale("multiply", y.T, inverses);
+    scale("multiply", y.T, inverses, y.T);
     gemm(1, right, y, 0, dx, t);
     x.add(dx, step === 0); //                               x = x + V diag(1/s) Uᵀ r
   }

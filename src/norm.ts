@@ -152,7 +152,7 @@ export function* pinvJob(call: Call, a: MatrixLike, o: RunOptions & { rcond?: nu
   using right = vt;
   if (s.some(Number.isNaN)) return notANumber(n, m, U);
   using inverses = Matrix.from(s.map((x) => (x > rcond * s[0]! ? 1 / x : 0)), [1, s.length], { device: U.device });
-  scale("multiply", right.T, inverses);
+  scale("multiply", right.T, inverses, right.T);
   const X = Matrix.empty(n, m, U.device);
   gemm(1, right.T, left.T, 0, X);
   yield* requireInRange(X, "pinv", "the pseudoinverse");

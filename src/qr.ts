@@ -45,15 +45,14 @@ function* factor(
   using own = o.largest ? undefined : new Check(A);
   const s = o.largest ?? own!.largest;
   using N = n > columns ? Matrix.empty(m, n, A.device) : Q.cols(0, n);
-  geadd(1, A, 0, N);
-  scale("normalize", N, s); //                         N = A 2^-e
+  scale("normalize", A, s, N); //                      N = A 2^-e
   if (n > columns) geadd(1, N.cols(0, lead), 0, Q.cols(0, lead));
   if (columns > n) rand("normal", SEED, Q.cols(n, columns));
   using F = Matrix.empty(columns, columns, A.device);
   const certified = (o.lapack && (yield* householder(Q, F))) || (yield* gramSchmidt(Q, 0, F, o));
   geadd(1, F.cols(0, lead), 0, R.cols(0, lead));
   gemm(1, Q.T, N.cols(lead, n), 0, R.cols(lead, n), t);
-  scale("restore", R, s); //                           R = (Qᵀ N) 2^e
+  scale("restore", R, s, R); //                        R = (Qᵀ N) 2^e
   return { Q, R, certified };
 }
 

@@ -13,7 +13,7 @@ export function* fixSigns(U: Matrix, others: readonly Matrix[]): Algorithm<void>
   yield settled();
   using signs = Matrix.hosted(1, k, U.device);
   findSigns(U, largest.host(), signs.host());
-  for (const M of [U, ...others]) scale("multiply", M, signs);
+  for (const M of [U, ...others]) scale("multiply", M, signs, M);
 }
 
 /** Row by row, as the numbers lie, until the entry of each column is found. */

@@ -61,8 +61,7 @@ function* leading(A: Matrix, max: number, plan: Plan, way: Way): Algorithm<TopSv
   using N = far ? Matrix.empty(A.shape[0], A.shape[1], A.device) : A.sub(0, A.shape[0], 0, A.shape[1]);
   if (far) {
     using s = Matrix.from([max], [1, 1], { device: A.device });
-    geadd(1, A, 0, N);
-    scale("normalize", N, s);
+    scale("normalize", A, s, N);
   }
   const back = far ? 2 ** exponent : 1;
   const wide = A.shape[0] < A.shape[1], tall = wide ? N.T : N;

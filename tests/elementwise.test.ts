@@ -163,7 +163,7 @@ function exponent(x: number): number {
   return e;
 }
 
-test("scale: by the numbers, or by their exponents exactly; 0, Inf and NaN have none", () => {
+test("scale: by the numbers, or by their exponents exactly, in place or not; 0, Inf and NaN have none", () => {
   const denormal = onMetal ? [] : [2 ** -149, 1e-40]; // a GPU takes them as 0
   const special = [0, -0, Infinity, NaN, ...denormal, 3.4e38, -0.75, 1, 0.5];
   everyTile((raw, o, what) => {
@@ -173,14 +173,17 @@ test("scale: by the numbers, or by their exponents exactly; 0, Inf and NaN have 
           for (const one of [false, true]) {
             const A = operand(raw, m, n, shape), S = operand(raw, 1, one ? 1 : n, shape), x = A.values();
             S.fill((_, j) => one ? -12.5 : j < special.length ? special[j]! : random());
-            run(raw, raw.native.tsr_scale(raw.context, mode, A.view, S.view, o), A, S);
+            const others = [A, operand(raw, m, n), operand(raw, m, n, trans)]; // A itself last
+            for (const B of others.reverse()) {
+              run(raw, raw.native.tsr_scale(raw.context, mode, A.view, S.view, B.view, o), A, S, B);
+            }
             const factors = Array.from({ length: n }, (_, j) => {
               const s = S.get(0, one ? 0 : j);
               if (mode === abi.TSR_MULTIPLY) return s;
               if (s === 0 || !Number.isFinite(s)) return 1;
               return 2 ** (mode === abi.TSR_NORMALIZE ? -exponent(s) : exponent(s));
             });
-            equal(A, (i, j) => x[i * n + j]! * factors[j]!, `${what} mode ${mode}`);
+            for (const B of others) equal(B, (i, j) => x[i * n + j]! * factors[j]!, `${what} mode ${mode}`);
           }
         }
       }
@@ -195,12 +198,12 @@ test("scale: NORMALIZE by colstat brings the largest entry into [1/2, 1), RESTOR
     info = raw.matrix(1, 2, u32);
   const old = A.values();
   run(raw, raw.native.tsr_colstat(raw.context, A.view, S.view, info.view, options()));
-  run(raw, raw.native.tsr_scale(raw.context, abi.TSR_NORMALIZE, A.view, S.view, options()));
+  run(raw, raw.native.tsr_scale(raw.context, abi.TSR_NORMALIZE, A.view, S.view, A.view, options()));
   for (let j = 0; j < 9; j++) {
     const largest = Math.max(...Array.from({ length: 50 }, (_, i) => Math.abs(A.get(i, j))));
     assert.ok(largest >= 0.5 && largest < 1, `column ${j}: ${largest}`);
   }
-  run(raw, raw.native.tsr_scale(raw.context, abi.TSR_RESTORE, A.view, S.view, options()));
+  run(raw, raw.native.tsr_scale(raw.context, abi.TSR_RESTORE, A.view, S.view, A.view, options()));
   assert.deepEqual(A.values(), old);
 });
 

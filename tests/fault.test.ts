@@ -137,7 +137,7 @@ test("after close every function knows the context no more", () => {
     n.tsr_jacobi(c, 0, A.view, A.view, A.view, 0, 0, o),
     n.tsr_apply(c, 0, A.view, A.view, A.view, o),
     n.tsr_colstat(c, A.view, A.view, A.view, o),
-    n.tsr_scale(c, 0, A.view, A.view, o),
+    n.tsr_scale(c, 0, A.view, A.view, A.view, o),
     n.tsr_orth(c, A.view, A.view, A.view, 0, 0, o),
     n.tsr_resid(c, A.view, A.view, A.view, A.view, o),
     n.tsr_rand(c, 0, 0, 0, A.view, o),

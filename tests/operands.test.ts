@@ -200,8 +200,25 @@ check("colstat", [
 ]);
 
 check("scale", [
-  ["mode 3", TSR_E_ARGUMENT, /scale: mode is 3/, (t) => t.n.tsr_scale(t.c, 3, t.v(3, 4), t.v(1, 4), t.o)],
-  ["S too long", TSR_E_SHAPE, /S is 1x5; it must be 1x4/, (t) => t.n.tsr_scale(t.c, 0, t.v(3, 4), t.v(1, 5), t.o)],
+  ["mode 3", TSR_E_ARGUMENT, /scale: mode is 3/, (t) => t.n.tsr_scale(t.c, 3, t.v(3, 4), t.v(1, 4), t.v(3, 4), t.o)],
+  [
+    "S too long",
+    TSR_E_SHAPE,
+    /S is 1x5; it must be 1x4/,
+    (t) => t.n.tsr_scale(t.c, 0, t.v(3, 4), t.v(1, 5), t.v(3, 4), t.o),
+  ],
+  [
+    "B too wide",
+    TSR_E_SHAPE,
+    /B's 5 columns must equal A's 4/,
+    (t) => t.n.tsr_scale(t.c, 0, t.v(3, 4), t.v(1, 4), t.v(3, 5), t.o),
+  ],
+  ["B begins in A", TSR_E_ALIAS, /B and A overlap/, (t) => {
+    const A = t.v(3, 4), B = A.slice();
+    B[abi.TSR_VIEW_OFFSET_LOW]! += 1;
+    A[abi.TSR_VIEW_ROWS] = B[abi.TSR_VIEW_ROWS] = 2;
+    return t.n.tsr_scale(t.c, 0, A, t.v(1, 4), B, t.o);
+  }],
 ]);
 
 check("orth", [

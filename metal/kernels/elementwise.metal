@@ -72,7 +72,8 @@ inline float scale_number(float x, float s, uint mode) {
 }
 
 kernel void scale(constant scale_args &p [[buffer(0)]], device const uint *gate [[buffer(1)]],
-                  device float *a [[buffer(2)]], device const float *s [[buffer(3)]],
+                  device const float *a [[buffer(2)]], device const float *s [[buffer(3)]],
+                  device float *b [[buffer(4)]],
                   uint2 group [[threadgroup_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
   if (*gate == 0u) return;
   uint2 at = element_of(group, t, p.shift);
@@ -80,8 +81,8 @@ kernel void scale(constant scale_args &p [[buffer(0)]], device const uint *gate 
   for (uint r = 0u; r < ROWS_OF_THREAD; r++) {
     uint i = at.x + r * lanes;
     if (i >= p.rows || j >= p.cols) continue;
-    ulong here = ulong(i) * p.ld + j;
-    a[here] = scale_number(a[here], s[ulong(p.by_row != 0u ? i : j) * p.step], p.mode);
+    float x = a[ulong(i) * p.rs + ulong(j) * p.cs];
+    b[ulong(i) * p.ld + j] = scale_number(x, s[ulong(p.by_row != 0u ? i : j) * p.step], p.mode);
   }
 }
 

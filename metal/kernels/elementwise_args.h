@@ -19,8 +19,9 @@ struct geadd_args {
 };
 
 struct scale_args {
-  tsr_uint rows, cols, ld, shift;
-  tsr_uint by_row;  /* 1: A is transposed, its columns are stored as rows */
+  tsr_uint rows, cols, ld, shift; /* of B */
+  tsr_uint rs, cs;  /* A, in B's stored coordinates */
+  tsr_uint by_row;  /* 1: B is transposed, its columns are stored as rows */
   tsr_uint step;    /* between the numbers of S; 0: one for all */
   tsr_uint mode;
 };
