@@ -3,6 +3,7 @@
 #include "elementwise.h"
 #include <math.h>
 #include <string.h>
+#include "gemm.h"
 #include "pool.h"
 #include "random.h"
 #include "reference.h"
@@ -231,9 +232,9 @@ int32_t tsr_elementwise_rand(tsr_run *run, const tsr_op *op) {
 
 /* ---- colstat ---- */
 
-enum { STRIP = 1024 };
+enum { STRIP = 1024, STAT_ROWS = 256 };
 
-/* Bits of |x|: they order as the numbers do, with NaN above Inf, so that maxima are exact in any order. */
+/* Bits of |x| order as the numbers do, with NaN above Inf, so that maxima are exact in any order. */
 static const int32_t INFINITE = 0x7F800000;
 
 /* Largest bits of each column, by pieces: strips of columns times groups of rows, each with maxima of its own. */
@@ -243,13 +244,6 @@ typedef struct {
   int32_t *largest; /* groups x columns */
   size_t m, n, strips, groups;
 } colstat;
-
-static void stat_row(const int32_t *row, size_t n, int32_t *largest) {
-  for (size_t k = 0; k < n; k++) {
-    int32_t bits = row[k] & 0x7FFFFFFF;
-    largest[k] = bits > largest[k] ? bits : largest[k];
-  }
-}
 
 static int32_t stat_column(const int32_t *column, size_t n, int32_t largest) {
   for (size_t k = 0; k < n; k++) {
@@ -271,7 +265,10 @@ static void stat_piece(void *context, size_t index, uint32_t worker) {
     for (size_t j = j0; j < j1 && !tsr_canceled(c->run); j++)
       largest[j] = stat_column(data + j * A->ld + i0, i1 - i0, largest[j]);
   } else {
-    for (size_t i = i0; i < i1 && !tsr_canceled(c->run); i++) stat_row(data + i * A->ld + j0, j1 - j0, largest + j0);
+    for (size_t i = i0, rows; i < i1 && !tsr_canceled(c->run); i += rows) {
+      rows = smaller(i1 - i, STAT_ROWS);
+      tsr_kernels_of(c->run->isa)->largest(rows, j1 - j0, data + i * A->ld + j0, A->ld, largest + j0);
+    }
   }
 }
 

@@ -104,6 +104,8 @@ typedef struct {
   void (*dots)(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);
   /* z = y' A: z[j] = sum over t < k of y[t] A(t,j), in order. */
   void (*rows)(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
+  /* largest[j] = the largest bits of |a(i,j)| and its own. */
+  void (*largest)(size_t rows, size_t n, const int32_t *a, size_t lda, int32_t *largest);
   void (*sweep)(const tsr_sweep *sweep);
   void (*turn)(size_t n, double *x, double *y, double c, double s); /* x, y = c x - s y, s x + c y */
   /* Of a strip, rows of TSR_STRIP doubles one after the other: rows t and t+1 become c x + s y and c y - s x for t = 0,
@@ -129,6 +131,7 @@ static inline size_t tsr_dots_ahead(size_t m, size_t k, size_t lda) {
 void tsr_fold_portable(size_t n, const float *from, double *to, bool add);
 void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);
 void tsr_rows_portable(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
+void tsr_largest_portable(size_t rows, size_t n, const int32_t *a, size_t lda, int32_t *largest);
 void tsr_sweep_portable(const tsr_sweep *s);
 void tsr_turn_portable(size_t n, double *x, double *y, double c, double s);
 #define TSR_STRIP_KERNELS(set)                                                             \

@@ -55,6 +55,7 @@ const tsr_kernels tsr_kernels_avx2 = {
     .fold = tsr_fold_avx2,
     .dots = tsr_dots_avx2,
     .rows = tsr_rows_avx2,
+    .largest = tsr_largest_avx2,
     .sweep = tsr_sweep_avx2,
     .turn = tsr_turn_avx2,
     .turns = tsr_strip_turns_avx2,

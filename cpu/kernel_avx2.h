@@ -13,6 +13,7 @@ void tsr_transpose_avx2(size_t m, size_t n, const float *from, size_t ld_from, f
 void tsr_fold_avx2(size_t n, const float *from, double *to, bool add);
 void tsr_dots_avx2(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);
 void tsr_rows_avx2(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);
+void tsr_largest_avx2(size_t rows, size_t n, const int32_t *a, size_t lda, int32_t *largest);
 void tsr_sweep_avx2(const tsr_sweep *s);
 void tsr_sweep_avx512(const tsr_sweep *s);
 void tsr_turn_avx2(size_t n, double *x, double *y, double c, double s);

@@ -34,6 +34,7 @@ const tsr_kernels tsr_kernels_avx512 = {
     .fold = tsr_fold_avx2,
     .dots = tsr_dots_avx2,
     .rows = tsr_rows_avx2,
+    .largest = tsr_largest_avx2,
     .sweep = tsr_sweep_avx512,
     .turn = tsr_turn_avx2,
     .turns = tsr_strip_turns_avx2,

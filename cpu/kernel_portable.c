@@ -180,6 +180,7 @@ const tsr_kernels tsr_kernels_portable = {
     .fold = tsr_fold_portable,
     .dots = tsr_dots_portable,
     .rows = tsr_rows_portable,
+    .largest = tsr_largest_portable,
     .sweep = tsr_sweep_portable,
     .turn = tsr_turn_portable,
     .turns = tsr_strip_turns_portable,
