@@ -8,7 +8,8 @@
 #define CUBE(n) ((double)(n) * (n) * (n))
 
 enum {
-  SMALL_WORK = 384,  /* its cube is the most multiply-adds of a product done in place; */
+  SMALL_SIDE = 512,  /* of a product done in place, */
+  SMALL_WORK = 384,  /* or its cube is the most multiply-adds; */
   TURNED_WORK = 144, /* this one where A is transposed and tiles have fewer rows than */
   HALF_LINE = 8,     /* numbers of a cache line; */
   TINY_WORK = 72,    /* up to this cube wherever its rows lie: */
@@ -90,7 +91,8 @@ static uint32_t choose(const tsr_product *g, size_t tile_rows) {
   if (g->uplo == TSR_FULL) {
     if (m == 1 || n == 1) return TSR_TILE_GEMV;
     bool scattered = aliased || (split && g->a.trans), turned = g->a.trans && tile_rows < HALF_LINE;
-    if (work <= CUBE(scattered ? TINY_WORK : turned ? TURNED_WORK : SMALL_WORK)) return TSR_TILE_SMALL;
+    size_t most = scattered ? TINY_WORK : turned ? TURNED_WORK : SMALL_WORK;
+    if (work <= CUBE(most) || (most == SMALL_WORK && tsr_max(m, tsr_max(n, k)) <= SMALL_SIDE)) return TSR_TILE_SMALL;
     if (!g->a.trans && n <= SKINNY && m >= 2 * n && m >= 256) return TSR_TILE_TALL;
   }
   return split ? TSR_TILE_INNER : TSR_TILE_PACKED;

@@ -232,14 +232,17 @@ static inline size_t tsr_rows_together(const tsr_operand *a, size_t rows) {
 static inline size_t tsr_parts(size_t n, size_t size) { return n <= size ? n > 0 : (n + size - 1) / size; }
 static inline size_t tsr_round_up(size_t n, size_t unit) { return tsr_parts(n, unit) * unit; }
 
-/* Lines cut into pieces as even as can be, none longer than `most`: the first `longer` have one more than `size`. */
+/* Lines cut into pieces as even as can be, so many or none longer than `most`: the first `longer` have one more than
+ * `size`. */
 typedef struct {
   size_t count, size, longer;
 } tsr_cut;
+static inline tsr_cut tsr_cut_into(size_t lines, size_t count) {
+  return (tsr_cut){count, lines / count, lines % count};
+}
 static inline tsr_cut tsr_cut_of(size_t lines, size_t most) {
   if (lines <= most) return (tsr_cut){1, lines, 0};
-  size_t count = tsr_parts(lines, most);
-  return (tsr_cut){count, lines / count, lines % count};
+  return tsr_cut_into(lines, tsr_parts(lines, most));
 }
 static inline size_t tsr_cut_size(const tsr_cut *cut, size_t piece) { return cut->size + (piece < cut->longer); }
 static inline size_t tsr_cut_start(const tsr_cut *cut, size_t piece) {

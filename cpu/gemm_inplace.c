@@ -13,7 +13,7 @@ enum {
   THREAD_WORK = 1000000, /* and so many where there is one for each thread already */
   PACK_FLOATS = 4096,    /* of B packed in one go */
   INLINE_WORK = 400000,  /* multiply-adds below which threads are not worth waking */
-  PACK_ROWS = 12, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
+  PACK_ROWS = 24, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
 };
 
 typedef struct {
@@ -24,7 +24,7 @@ typedef struct {
   size_t height;         /* most rows of a tile */
   size_t panels, panel;  /* panels of B, floats from one to the next */
   size_t packed;         /* first panel of B that is packed; those before it stay in place */
-  tsr_cut down, across;  /* chunks of work: rows of C, panels of B; */
+  tsr_cut down, across;  /* chunks of work: tiles of rows of C, panels of B; */
   tsr_cut packs;         /* packed panels of one block of K */
   float *b;              /* packed as [block of K][panel] */
   double *sums;          /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
@@ -107,7 +107,8 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
   size_t row = chunk / p->across.count, group = chunk % p->across.count;
   size_t panel = tsr_cut_start(&p->across, group), last = panel + tsr_cut_size(&p->across, group);
-  size_t i = tsr_cut_start(&p->down, row), end = i + tsr_cut_size(&p->down, row);
+  size_t i = tsr_cut_start(&p->down, row) * p->height,
+         end = tsr_min(p->g->m, tsr_cut_start(&p->down, row + 1) * p->height);
   size_t rows = STRIP_TILES * p->kernels->mr;
   double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
   for (; i < end && !tsr_stopped(p->run); i += rows)
@@ -118,16 +119,15 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
  * small; more of them only keep threads busy whose neighbours are held up. */
 static void share_out(inplace *p, size_t threads) {
   const tsr_product *g = p->g;
-  size_t mr = p->kernels->mr, packed = p->panels - p->packed;
+  size_t tiles = tsr_parts(g->m, p->height), packed = p->panels - p->packed;
   double work = (double)g->m * (double)g->n * (double)g->k;
-  p->down = tsr_cut_of(g->m, g->m);
+  p->down = tsr_cut_into(tiles, 1);
   p->across = tsr_cut_of(p->panels, p->panels);
   p->packs = tsr_cut_of(packed, packed);
   if (threads == 1 || work <= INLINE_WORK) return;
   double each = fmax(1, fmin(CHUNKS, work / (double)threads / THREAD_WORK));
   size_t chunks = (size_t)fmin(work / CHUNK_WORK, (double)threads * each);
-  size_t rows = tsr_max(tsr_parts(g->m, chunks), tsr_min(g->m, mr));
-  p->down = tsr_cut_of(g->m, tsr_min(rows, CHUNK_STRIPS * STRIP_TILES * mr));
+  p->down = tsr_cut_into(tiles, tsr_max(tsr_min(chunks, tiles), tsr_parts(tiles, CHUNK_STRIPS * STRIP_TILES)));
   p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, chunks / p->down.count)));
   p->packs = tsr_cut_of(packed, tsr_max(1, tsr_parts(packed, tsr_min(chunks, packed * p->panel / PACK_FLOATS + 1))));
 }

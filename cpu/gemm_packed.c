@@ -173,7 +173,7 @@ static void share_out(packed *p) {
   size_t blocks = tsr_parts(tiles, ROW_STEPS / p->blocks.size);
   if (threads > 1) blocks = tsr_max(blocks, tsr_min(tiles, CHUNKS * threads));
   if (tsr_round_up(blocks, threads) <= 2 * tiles) blocks = tsr_round_up(blocks, threads);
-  p->down = tsr_cut_of(tiles, tsr_parts(tiles, tsr_min(blocks, tiles)));
+  p->down = tsr_cut_into(tiles, tsr_min(blocks, tiles));
   p->panels = tsr_parts(p->cols, p->kernels->nr);
   p->groups = tsr_max(1, tsr_min(tsr_parts(CHUNKS_MIN * threads, p->down.count), p->panels / GROUP_PANELS));
   if (threads == 1) p->groups = 1;
