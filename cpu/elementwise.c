@@ -164,17 +164,23 @@ int32_t tsr_elementwise_geadd(tsr_run *run, const tsr_op *op) {
 
 /* ---- scale ---- */
 
+/* to = from times factors, one for each number or one for all. Where both are the same the compiler must be told, or
+ * it takes the numbers one by one. */
+static void scale_row(const float *from, float *to, size_t n, const double *factor, bool one) {
+  const double f = *factor;
+  if (from == to && one) for (size_t j = 0; j < n; j++) to[j] = (float)(to[j] * f);
+  else if (from == to) for (size_t j = 0; j < n; j++) to[j] = (float)(to[j] * factor[j]);
+  else if (one) for (size_t j = 0; j < n; j++) to[j] = (float)(from[j] * f);
+  else for (size_t j = 0; j < n; j++) to[j] = (float)(from[j] * factor[j]);
+}
+
 static void scale_block(const tsr_op *op, const void *data, block b) {
   const tsr_view *A = &op->v[0], *B = &op->v[2];
   const double *factor = data;
   for (size_t i = b.i0; i < b.i1; i++) {
-    const float *from = (const float *)A->data + i * A->ld;
-    float *to = (float *)B->data + i * B->ld;
-    if (B->trans) {
-      for (size_t j = b.j0; j < b.j1; j++) to[j] = (float)(from[j] * factor[i]);
-    } else {
-      for (size_t j = b.j0; j < b.j1; j++) to[j] = (float)(from[j] * factor[j]);
-    }
+    const float *from = (const float *)A->data + i * A->ld + b.j0;
+    float *to = (float *)B->data + i * B->ld + b.j0;
+    scale_row(from, to, b.j1 - b.j0, factor + (B->trans ? i : b.j0), B->trans);
   }
 }
 

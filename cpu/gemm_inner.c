@@ -105,10 +105,9 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
       char *ap = a + r * p->panel_a * p->element, *bp = bb + c * p->panel_b * p->element;
       bool stays = p->in_place && cols == p->nr;
       if (p->g.wide) {
-        double *c64 = (double *)p->g.c.p + (b->i0 + i) * p->g.c.row + b->j0 + c * p->nr;
         bool direct = is_direct(p, cols);
-        p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, direct ? c64 : sums + at,
-                                 direct ? p->g.c.row : p->nr);
+        double *sum = direct ? (double *)p->g.c.p + (b->i0 + i) * p->g.c.row + b->j0 + c * p->nr : sums + at;
+        p->kernels->tile64[rows](steps, (double *)ap, (double *)bp, sum, direct ? p->g.c.row : p->nr);
         continue;
       }
       tsr_tile tile = {.k = steps,

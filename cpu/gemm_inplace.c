@@ -24,7 +24,8 @@ typedef struct {
   size_t height;         /* most rows of a tile */
   size_t panels, panel;  /* panels of B, floats from one to the next */
   size_t packed;         /* first panel of B that is packed; those before it stay in place */
-  tsr_cut down, across;  /* chunks of work: tiles of rows of C, panels of B; */
+  tsr_cut down, across;  /* chunks of work: units of rows of C, panels of B; */
+  size_t unit;           /* rows: those of a tile, or one; */
   tsr_cut packs;         /* packed panels of one block of K */
   float *b;              /* packed as [block of K][panel] */
   double *sums;          /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
@@ -107,8 +108,8 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
   size_t row = chunk / p->across.count, group = chunk % p->across.count;
   size_t panel = tsr_cut_start(&p->across, group), last = panel + tsr_cut_size(&p->across, group);
-  size_t i = tsr_cut_start(&p->down, row) * p->height,
-         end = tsr_min(p->g->m, tsr_cut_start(&p->down, row + 1) * p->height);
+  size_t i = tsr_cut_start(&p->down, row) * p->unit,
+         end = tsr_min(p->g->m, tsr_cut_start(&p->down, row + 1) * p->unit);
   size_t rows = STRIP_TILES * p->kernels->mr;
   double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
   for (; i < end && !tsr_stopped(p->run); i += rows)
@@ -116,24 +117,30 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
 }
 
 /* Chunks of work: some rows of C, and some panels where there are too few rows. Up to one for each thread they may be
- * small; more of them only keep threads busy whose neighbours are held up. */
+ * small, and are as even as can be; more of them only keep threads busy whose neighbours are held up, and are whole
+ * tiles. */
 static void share_out(inplace *p, size_t threads) {
   const tsr_product *g = p->g;
-  size_t tiles = tsr_parts(g->m, p->height), packed = p->panels - p->packed;
+  size_t packed = p->panels - p->packed;
   double work = (double)g->m * (double)g->n * (double)g->k;
-  p->down = tsr_cut_into(tiles, 1);
+  p->unit = 1;
+  p->down = tsr_cut_into(g->m, 1);
   p->across = tsr_cut_of(p->panels, p->panels);
   p->packs = tsr_cut_of(packed, packed);
   if (threads == 1 || work <= INLINE_WORK) return;
   double each = fmax(1, fmin(CHUNKS, work / (double)threads / THREAD_WORK));
   size_t chunks = (size_t)fmin(work / CHUNK_WORK, (double)threads * each);
-  p->down = tsr_cut_into(tiles, tsr_max(tsr_min(chunks, tiles), tsr_parts(tiles, CHUNK_STRIPS * STRIP_TILES)));
+  size_t tiles = tsr_parts(g->m, p->height);
+  if (chunks > threads) p->unit = p->height;
+  p->down = tsr_cut_into(tsr_parts(g->m, p->unit),
+                         tsr_max(tsr_min(chunks, tiles), tsr_parts(tiles, CHUNK_STRIPS * STRIP_TILES)));
   p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, chunks / p->down.count)));
   p->packs = tsr_cut_of(packed, tsr_max(1, tsr_parts(packed, tsr_min(chunks, packed * p->panel / PACK_FLOATS + 1))));
 }
 
-/* A panel can stay when it is whole along memory, half a one being whole where C takes the sums. A row of B apart by
- * a multiple of 512 bytes shares few cache sets with the others, so longer ones are packed. */
+/* A panel can stay when it is whole along memory, half a one being whole where C takes the sums. It is packed where
+ * many rows of A pass over it and it is long, or its rows are a multiple of 512 bytes apart: they share few cache
+ * sets. */
 static size_t first_packed(const inplace *p) {
   const tsr_product *g = p->g;
   size_t rest = g->n % p->kernels->nr;

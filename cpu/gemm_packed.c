@@ -166,13 +166,13 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   }
 }
 
-/* The work of one block of C: blocks of rows all of a size, a multiple of the threads where rows allow, and parts of
- * the rows of B where these are too few. */
+/* The work of one block of C: blocks of rows of as many tiles each or one more, a multiple of the threads where rows
+ * allow, and parts of the rows of B where these are too few. */
 static void share_out(packed *p) {
   size_t threads = tsr_pool_threads(p->run->pool), mr = p->kernels->mr, tiles = tsr_parts(p->rows, mr);
   size_t blocks = tsr_parts(tiles, ROW_STEPS / p->blocks.size);
   if (threads > 1) blocks = tsr_max(blocks, tsr_min(tiles, CHUNKS * threads));
-  if (tsr_round_up(blocks, threads) <= 2 * tiles) blocks = tsr_round_up(blocks, threads);
+  if (tsr_round_up(blocks, threads) <= tiles) blocks = tsr_round_up(blocks, threads);
   p->down = tsr_cut_into(tiles, tsr_min(blocks, tiles));
   p->panels = tsr_parts(p->cols, p->kernels->nr);
   p->groups = tsr_max(1, tsr_min(tsr_parts(CHUNKS_MIN * threads, p->down.count), p->panels / GROUP_PANELS));

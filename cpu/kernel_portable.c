@@ -94,7 +94,7 @@ TILES(by_columns_narrow, 1, false)
 TILES(in_rows, 2, true)
 TILES(in_rows_narrow, 1, true)
 
-#define TILE64(rows)                                                                               \
+#define TILE64(rows)                                                                             \
   static void double_##rows(size_t k, const double *a, const double *b, double *c, size_t ldc) { \
     tile64(rows, k, a, b, c, ldc);                                                               \
   }

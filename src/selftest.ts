@@ -270,7 +270,7 @@ function geadd(device: Device): Figures {
 
 function scale(device: Device): Figures {
   const [m, n] = [41, 53], A = fixed(m, n, 17), S = dense(1, n, (_, j) => j === 5 ? 0 : 3 * 2 ** (j - 26));
-  const s = new Operand(device, S), by = new Operand(device, A), normal = new Operand(device, A);
+  const s = new Operand(device, S), by = new Operand(device, A), normal = new Operand(device, fixed(m, n, 18));
   blas.scale("normalize", by.view, s.view, normal.view);
   blas.scale("multiply", by.view, s.view, by.view);
   blas.flushSync(device);

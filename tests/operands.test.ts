@@ -219,6 +219,11 @@ check("scale", [
     A[abi.TSR_VIEW_ROWS] = B[abi.TSR_VIEW_ROWS] = 2;
     return t.n.tsr_scale(t.c, 0, A, t.v(1, 4), B, t.o);
   }],
+  ["B is A transposed", TSR_E_ALIAS, /B and A overlap/, (t) => {
+    const A = t.v(4, 4), B = A.slice();
+    B[abi.TSR_VIEW_TRANS] = 1;
+    return t.n.tsr_scale(t.c, 0, A, t.v(1, 4), B, t.o);
+  }],
 ]);
 
 check("orth", [
