@@ -28,17 +28,13 @@ typedef struct {
   size_t rows, cols, block_rows, block_cols;
 } grid;
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-
-static size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
-
 static void run_block(void *context, size_t index, uint32_t worker) {
   const grid *g = context;
   (void)worker;
   if (tsr_canceled(g->run)) return;
-  size_t across = parts(g->cols, g->block_cols), i = index / across * g->block_rows,
+  size_t across = tsr_parts(g->cols, g->block_cols), i = index / across * g->block_rows,
          j = index % across * g->block_cols;
-  g->task(g->op, g->data, (block){i, smaller(i + g->block_rows, g->rows), j, smaller(j + g->block_cols, g->cols)});
+  g->task(g->op, g->data, (block){i, tsr_min(i + g->block_rows, g->rows), j, tsr_min(j + g->block_cols, g->cols)});
 }
 
 /* Calls the task for each block of v, blocks at most so many columns wide. */
@@ -46,9 +42,9 @@ static void over_blocks(tsr_run *run, const tsr_op *op, const tsr_view *v, size_
                         const void *data) {
   run->tile = TSR_TILE_SMALL;
   if (v->rows == 0 || v->cols == 0) return;
-  grid g = {run, op, data, task, v->rows, v->cols, 0, smaller(v->cols, widest)};
-  g.block_rows = smaller(v->rows, parts(BLOCK, g.block_cols));
-  size_t count = parts(g.rows, g.block_rows) * parts(g.cols, g.block_cols);
+  grid g = {run, op, data, task, v->rows, v->cols, 0, tsr_min(v->cols, widest)};
+  g.block_rows = tsr_min(v->rows, tsr_parts(BLOCK, g.block_cols));
+  size_t count = tsr_parts(g.rows, g.block_rows) * tsr_parts(g.cols, g.block_cols);
   if (count == 1) run_block(&g, 0, 0);
   else tsr_pool_run(run->pool, count, run_block, &g);
 }
@@ -68,7 +64,7 @@ static void fill(const tsr_view *A, size_t i, size_t j0, size_t j1, double x) {
 static void laset_block(const tsr_op *op, const void *data, block b) {
   (void)data;
   for (size_t i = b.i0; i < b.i1; i++) {
-    size_t before = i < b.j0 ? b.j0 : smaller(i, b.j1), after = i + 1 < b.j0 ? b.j0 : smaller(i + 1, b.j1);
+    size_t before = i < b.j0 ? b.j0 : tsr_min(i, b.j1), after = i + 1 < b.j0 ? b.j0 : tsr_min(i + 1, b.j1);
     if (op->flags != TSR_UPPER) fill(&op->v[0], i, b.j0, before, op->alpha);
     if (!isnan(op->beta)) fill(&op->v[0], i, before, after, op->beta);
     if (op->flags != TSR_LOWER) fill(&op->v[0], i, after, b.j1, op->alpha);
@@ -138,7 +134,7 @@ static void geadd_block(const tsr_op *op, const void *data, block b) {
       continue;
     }
     for (size_t j = b.j0; j < b.j1; j += SEGMENT) {
-      size_t n = smaller(SEGMENT, b.j1 - j);
+      size_t n = tsr_min(SEGMENT, b.j1 - j);
       if (op->alpha != 0) load(A, i, j, n, x);
       add_segment(op, i, j, n, x);
     }
@@ -150,7 +146,7 @@ static void geadd_turned(const tsr_op *op, const void *data, block b) {
   double x[LINE][TURNED];
   (void)data;
   for (size_t i = b.i0; i < b.i1; i += LINE) {
-    size_t rows = smaller(LINE, b.i1 - i), n = b.j1 - b.j0;
+    size_t rows = tsr_min(LINE, b.i1 - i), n = b.j1 - b.j0;
     load_turned(&op->v[0], b.j0, i, n, rows, x);
     for (size_t r = 0; r < rows; r++) add_segment(op, i + r, b.j0, n, x[r]);
   }
@@ -165,7 +161,7 @@ int32_t tsr_elementwise_geadd(tsr_run *run, const tsr_op *op) {
 /* ---- scale ---- */
 
 /* to = from times factors, one for each number or one for all. Where both are the same the compiler must be told, or
- * it takes the numbers one by one. */
+ * it takes the numbers one by one; through a buffer of doubles, as geadd, all four take three times as long. */
 static void scale_row(const float *from, float *to, size_t n, const double *factor, bool one) {
   const double f = *factor;
   if (from == to && one) for (size_t j = 0; j < n; j++) to[j] = (float)(to[j] * f);
@@ -190,7 +186,7 @@ static void scale_turned(const tsr_op *op, const void *data, block b) {
   const double *factor = data;
   double x[LINE][TURNED];
   for (size_t i = b.i0; i < b.i1; i += LINE) {
-    size_t rows = smaller(LINE, b.i1 - i), n = b.j1 - b.j0;
+    size_t rows = tsr_min(LINE, b.i1 - i), n = b.j1 - b.j0;
     load_turned(&op->v[0], b.j0, i, n, rows, x);
     for (size_t r = 0; r < rows; r++) {
       for (size_t k = 0; k < n; k++) x[r][k] *= factor[B->trans ? i + r : b.j0 + k];
@@ -238,7 +234,7 @@ int32_t tsr_elementwise_rand(tsr_run *run, const tsr_op *op) {
 
 /* ---- colstat ---- */
 
-enum { STRIP = 1024, STAT_ROWS = 256 };
+enum { STRIP = 1024, STAT_ROWS = 256, LANES = 64 };
 
 /* Bits of |x| order as the numbers do, with NaN above Inf, so that maxima are exact in any order. */
 static const int32_t INFINITE = 0x7F800000;
@@ -251,29 +247,30 @@ typedef struct {
   size_t m, n, strips, groups;
 } colstat;
 
-static int32_t stat_column(const int32_t *column, size_t n, int32_t largest) {
-  for (size_t k = 0; k < n; k++) {
-    int32_t bits = column[k] & 0x7FFFFFFF;
-    largest = bits > largest ? bits : largest;
-  }
-  return largest;
+/* A column that lies along memory, as rows of LANES numbers, and these as a column. */
+static void stat_column(const tsr_kernels *kernels, const int32_t *column, size_t n, int32_t *largest) {
+  int32_t lanes[LANES] = {0};
+  kernels->largest(n / LANES, LANES, column, LANES, lanes);
+  kernels->largest(1, n % LANES, column + n / LANES * LANES, LANES, lanes);
+  kernels->largest(LANES, 1, lanes, 1, largest);
 }
 
 static void stat_piece(void *context, size_t index, uint32_t worker) {
   const colstat *c = context;
   const tsr_view *A = c->A;
   const int32_t *data = A->data;
+  const tsr_kernels *kernels = tsr_kernels_of(c->run->isa);
   (void)worker;
-  size_t group = index / c->strips, j0 = index % c->strips * STRIP, j1 = smaller(j0 + STRIP, c->n);
+  size_t group = index / c->strips, j0 = index % c->strips * STRIP, j1 = tsr_min(j0 + STRIP, c->n);
   size_t i0 = c->m * group / c->groups, i1 = c->m * (group + 1) / c->groups;
   int32_t *largest = c->largest + group * c->n;
   if (A->trans) {
     for (size_t j = j0; j < j1 && !tsr_canceled(c->run); j++)
-      largest[j] = stat_column(data + j * A->ld + i0, i1 - i0, largest[j]);
+      stat_column(kernels, data + j * A->ld + i0, i1 - i0, &largest[j]);
   } else {
     for (size_t i = i0, rows; i < i1 && !tsr_canceled(c->run); i += rows) {
-      rows = smaller(i1 - i, STAT_ROWS);
-      tsr_kernels_of(c->run->isa)->largest(rows, j1 - j0, data + i * A->ld + j0, A->ld, largest + j0);
+      rows = tsr_min(i1 - i, STAT_ROWS);
+      kernels->largest(rows, j1 - j0, data + i * A->ld + j0, A->ld, largest + j0);
     }
   }
 }
@@ -297,9 +294,9 @@ int32_t tsr_elementwise_colstat(tsr_run *run, const tsr_op *op) {
   run->tile = TSR_TILE_SMALL;
   info[0] = info[1] = 0;
   if (c.n == 0) return TSR_OK;
-  c.strips = parts(c.n, STRIP);
+  c.strips = tsr_parts(c.n, STRIP);
   bool large = c.m > 0 && c.n > BLOCK / c.m;
-  if (large) c.groups = smaller(parts(4 * tsr_pool_threads(run->pool), c.strips), parts(c.m, 16));
+  if (large) c.groups = tsr_min(tsr_parts(4 * tsr_pool_threads(run->pool), c.strips), tsr_parts(c.m, 16));
   c.largest = tsr_scratch(run, c.groups * c.n * sizeof *c.largest);
   if (!c.largest) return TSR_E_MEMORY;
   memset(c.largest, 0, c.groups * c.n * sizeof *c.largest);

@@ -91,8 +91,8 @@ static uint32_t choose(const tsr_product *g, size_t tile_rows) {
   if (g->uplo == TSR_FULL) {
     if (m == 1 || n == 1) return TSR_TILE_GEMV;
     bool scattered = aliased || (split && g->a.trans), turned = g->a.trans && tile_rows < HALF_LINE;
-    size_t most = scattered ? TINY_WORK : turned ? TURNED_WORK : SMALL_WORK;
-    if (work <= CUBE(most) || (most == SMALL_WORK && tsr_max(m, tsr_max(n, k)) <= SMALL_SIDE)) return TSR_TILE_SMALL;
+    if (work <= CUBE(scattered ? TINY_WORK : turned ? TURNED_WORK : SMALL_WORK)) return TSR_TILE_SMALL;
+    if (!scattered && !turned && tsr_max(m, tsr_max(n, k)) <= SMALL_SIDE) return TSR_TILE_SMALL;
     if (!g->a.trans && n <= SKINNY && m >= 2 * n && m >= 256) return TSR_TILE_TALL;
   }
   return split ? TSR_TILE_INNER : TSR_TILE_PACKED;

@@ -248,6 +248,10 @@ static inline size_t tsr_cut_size(const tsr_cut *cut, size_t piece) { return cut
 static inline size_t tsr_cut_start(const tsr_cut *cut, size_t piece) {
   return cut->size * piece + tsr_min(piece, cut->longer);
 }
+/* First of `lines` lines of a piece, where units of so many lines were cut and the last may be short. */
+static inline size_t tsr_cut_line(const tsr_cut *cut, size_t piece, size_t unit, size_t lines) {
+  return tsr_min(lines, tsr_cut_start(cut, piece) * unit);
+}
 
 static inline bool tsr_stopped(const tsr_run *run) {
   return atomic_load_explicit(run->canceled, memory_order_relaxed) != 0;

@@ -108,8 +108,7 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   inplace *p = context;
   size_t row = chunk / p->across.count, group = chunk % p->across.count;
   size_t panel = tsr_cut_start(&p->across, group), last = panel + tsr_cut_size(&p->across, group);
-  size_t i = tsr_cut_start(&p->down, row) * p->unit,
-         end = tsr_min(p->g->m, tsr_cut_start(&p->down, row + 1) * p->unit);
+  size_t i = tsr_cut_line(&p->down, row, p->unit, p->g->m), end = tsr_cut_line(&p->down, row + 1, p->unit, p->g->m);
   size_t rows = STRIP_TILES * p->kernels->mr;
   double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
   for (; i < end && !tsr_stopped(p->run); i += rows)
@@ -124,7 +123,7 @@ static void share_out(inplace *p, size_t threads) {
   size_t packed = p->panels - p->packed;
   double work = (double)g->m * (double)g->n * (double)g->k;
   p->unit = 1;
-  p->down = tsr_cut_into(g->m, 1);
+  p->down = tsr_cut_of(g->m, g->m);
   p->across = tsr_cut_of(p->panels, p->panels);
   p->packs = tsr_cut_of(packed, packed);
   if (threads == 1 || work <= INLINE_WORK) return;

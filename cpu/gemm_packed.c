@@ -49,7 +49,7 @@ static void pack_b(void *context, size_t chunk, uint32_t worker) {
 
 /* First row of a block of A, and with the one behind it how many it has. */
 static size_t first_row(const packed *p, size_t block) {
-  return p->i0 + tsr_min(p->rows, tsr_cut_start(&p->down, block) * p->kernels->mr);
+  return p->i0 + tsr_cut_line(&p->down, block, p->kernels->mr, p->rows);
 }
 
 static size_t rows_of(const packed *p, size_t block) { return first_row(p, block + 1) - first_row(p, block); }
