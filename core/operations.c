@@ -161,6 +161,20 @@ int32_t tsr_labrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint
   return reduce(ctx, TSR_OP_LABRD, (const uint32_t *const[]){A, L, R, T, DE}, options);
 }
 
+int32_t tsr_gemqrt(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *C, const uint32_t *options) {
+  tsr_encoding e;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_GEMQRT, 3, (const uint32_t *const[]){V, N, C}, options);
+  if (status != TSR_OK) return status;
+  size_t m = e.op->v[0].rows, n = e.op->v[0].cols, nb = e.op->v[1].cols;
+  if (m < n)
+    return tsr_fail(e.context, TSR_E_SHAPE, "gemqrt: V is %zux%zu; reflectors are no more than their numbers", m, n);
+  status = tsr_exactly(&e, 1, n, nb < 128 ? nb : 128);
+  if (status == TSR_OK) status = tsr_match(&e, 2, ROWS, 0, ROWS);
+  if (n > 0 && nb == 0 && status == TSR_OK)
+    status = tsr_fail(e.context, TSR_E_SHAPE, "gemqrt: N is %zux0; its columns are the reflectors of a block", n);
+  return status == TSR_OK ? tsr_commit(&e, 3) : status;
+}
+
 /* DE holds the bands of a matrix of order n; Z is n x n, or 0x0 where only the values are wanted. */
 static int32_t conquer(uint32_t ctx, tsr_op_id id, const uint32_t *DE, const uint32_t *Z, const uint32_t *options) {
   tsr_encoding e;

@@ -215,6 +215,9 @@ tsr_blocks tsr_blocks_of(const tsr_product *g);
 void tsr_merge(const tsr_product *g, size_t row, size_t col, size_t rows, size_t cols, const double *tile,
                size_t ld);
 
+/* Back from the panels of a pack to rows along memory, in their order. */
+void tsr_unpack(const tsr_pack *pack, const float *panels, float *to, size_t ld);
+
 /* Whether the block touches the triangle, or lies wholly inside it. */
 bool tsr_touches(uint32_t uplo, size_t row, size_t col, size_t rows, size_t cols);
 bool tsr_inside(uint32_t uplo, size_t row, size_t col, size_t rows, size_t cols);

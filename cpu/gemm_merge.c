@@ -1,4 +1,5 @@
 /* gemm_merge.c: operands of a product, and the way of its sums into C. */
+#include <string.h>
 #include "gemm.h"
 
 size_t tsr_rows_of(const tsr_view *v) { return v->trans ? v->cols : v->rows; }
@@ -68,6 +69,17 @@ void tsr_merge(const tsr_product *g, size_t row, size_t col, size_t rows, size_t
       double x = g->alpha * tile[j];
       if (g->beta != 0) x += g->beta * load(&g->d, r, col + j);
       store(&g->c, r, col + j, x);
+    }
+  }
+}
+
+void tsr_unpack(const tsr_pack *pack, const float *panels, float *to, size_t ld) {
+  for (size_t t = 0; t < pack->k; t++, to += ld) {
+    const float *from = panels + t * pack->w;
+    float *part = to;
+    for (size_t left = pack->width, some; left > 0; left -= some, from += pack->panel, part += some) {
+      some = tsr_min(left, pack->w);
+      memcpy(part, from, some * sizeof *to);
     }
   }
 }

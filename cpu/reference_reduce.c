@@ -1,5 +1,5 @@
-/* reference_reduce.c: the panels of the reductions to tridiagonal and bidiagonal form as plain loops: every number
- * of the matrix reduced so far is computed where it is used, as A - L R'. */
+/* reference_reduce.c: the panels of the reductions to tridiagonal and bidiagonal form as plain loops, every number
+ * of the matrix reduced so far computed where it is used, as A - L R'; and products with their reflectors. */
 #include <math.h>
 #include "reference.h"
 
@@ -116,3 +116,33 @@ static int32_t reduce(tsr_run *run, const tsr_op *op, bool symmetric, void (*col
 int32_t tsr_reference_latrd(tsr_run *run, const tsr_op *op) { return reduce(run, op, true, tridiagonal_column); }
 
 int32_t tsr_reference_labrd(tsr_run *run, const tsr_op *op) { return reduce(run, op, false, bidiagonal_column); }
+
+/* Column c of C less V (I + N) V'C for the block of reflectors that begins at column j. */
+static void reflect_column(const tsr_op *op, size_t j, size_t c, double *w) {
+  const tsr_view *V = &op->v[0], *N = &op->v[1], *C = &op->v[2];
+  size_t nb = N->cols < V->cols - j ? N->cols : V->cols - j;
+  for (size_t s = 0; s < nb; s++) {
+    w[s] = 0;
+    for (size_t i = j; i < V->rows; i++) w[s] += tsr_get(V, i, j + s) * tsr_get(C, i, c);
+  }
+  for (size_t s = 0; s < nb; s++) {
+    for (size_t t = s; t < nb; t++) w[s] += tsr_get(N, j + s, t) * w[t];
+  }
+  for (size_t i = j; i < V->rows; i++) {
+    double x = tsr_get(C, i, c);
+    for (size_t s = 0; s < nb; s++) x -= tsr_get(V, i, j + s) * w[s];
+    tsr_set(C, i, c, x);
+  }
+}
+
+int32_t tsr_reference_gemqrt(tsr_run *run, const tsr_op *op) {
+  size_t n = op->v[0].cols, nb = op->v[1].cols;
+  double *w = tsr_scratch(run, nb * sizeof *w);
+  run->tile = TSR_TILE_REFERENCE;
+  if (n == 0) return TSR_OK;
+  if (w == NULL) return TSR_E_MEMORY;
+  for (size_t end = n; end > 0 && !tsr_canceled(run); end = (end - 1) / nb * nb) {
+    for (size_t c = 0; c < op->v[2].cols; c++) reflect_column(op, (end - 1) / nb * nb, c, w);
+  }
+  return TSR_OK;
+}

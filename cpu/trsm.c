@@ -1,7 +1,6 @@
 /* trsm.c: triangular systems by recursion: half the unknowns, a product, the other half. The leaves solve one panel
  * of right-hand sides at a time, by tiles of the product, or a single one by inner products of rows or sums of columns;
  * all by true substitution, never by an inverse. */
-#include <string.h>
 #include "fast.h"
 #include "pool.h"
 #include "solve.h"
@@ -62,18 +61,6 @@ static void solve_panel(const leaf *l, float *panel) {
   }
 }
 
-/* Back from the panels to rows of B along memory, in its order. */
-static void put_rows(const leaf *l, const tsr_pack *pack, const float *panels, float *b) {
-  for (size_t i = 0; i < pack->k; i++) {
-    const float *from = panels + i * pack->w;
-    float *to = b + i * l->s->row;
-    for (size_t left = pack->width, some; left > 0; left -= some, from += pack->panel, to += some) {
-      some = tsr_min(left, pack->w);
-      memcpy(to, from, some * sizeof *to);
-    }
-  }
-}
-
 static void solve_chunk(void *context, size_t chunk, uint32_t worker) {
   const leaf *l = context;
   const tsr_system *s = l->s;
@@ -96,7 +83,7 @@ static void solve_chunk(void *context, size_t chunk, uint32_t worker) {
     solve_panel(l, panel);
     if (!along) l->kernels->transpose(s->n, tsr_min(nr, pack.width - c), panel, nr, b + c * s->col, s->col);
   }
-  if (along) put_rows(l, &pack, panels, b);
+  if (along) tsr_unpack(&pack, panels, b, s->row);
 }
 
 /* ---- a single right-hand side ---- */

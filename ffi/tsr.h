@@ -241,6 +241,12 @@ TSR_API int32_t tsr_latrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, co
  * U] (nb x 2 nb), Q from V and P from U. DE as in latrd, the second row above the diagonal. */
 TSR_API int32_t tsr_labrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint32_t *R, const uint32_t *T,
                           const uint32_t *DE, const uint32_t *options);
+/* C = Q C in place for a product Q of reflectors that are the columns of V (m x n, m >= n), nb = columns of N (n x nb,
+ * nb <= 128) of them in a block, first at the left: the block that begins at column j is I - W (I + N_j) W' with W the
+ * rows from j on of its columns of V, 0 above their diagonal, and N_j the rows of N from j on, 0 below theirs. C is
+ * m x k. What the first nb rows of each W add to W'C, and N_j times that, is summed in float64. */
+TSR_API int32_t tsr_gemqrt(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *C,
+                           const uint32_t *options);
 /* Eigenvalues of the symmetric tridiagonal T with the bands DE (f64, 2 x n: diagonal; the other, its last number
  * free) to the first row of DE, ascending; Z (n x n, f32) = eigenvectors as columns, or 0x0: values only. Divide
  * and conquer in float64 (Cuppen; Gu and Eisenstat); orthonormal to about 6 sqrt(n) 2^-24. NaN or Inf in T makes

@@ -20,6 +20,7 @@ int32_t tsr_metal_resid(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_rand(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_latrd(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_labrd(tsr_run *run, const tsr_op *op);
+int32_t tsr_metal_gemqrt(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_jacobi(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_apply(tsr_run *run, const tsr_op *op);
 

@@ -13,7 +13,7 @@ typedef struct {
 
 int32_t tsr_metal_wide(tsr_run *run, const tsr_op *op, tsr_wide *w);
 
-/* gemm and syrk where C is float64. */
+/* gemm and syrk with sums in df32, rounded once to C. */
 int32_t tsr_metal_gemm_f64(tsr_run *run, const tsr_op *op);
 int32_t tsr_metal_syrk_f64(tsr_run *run, const tsr_op *op);
 

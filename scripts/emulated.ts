@@ -58,7 +58,18 @@ type Circumstances = Omit<Part, "takes" | "without"> & Partial<Pick<Part, "witho
 };
 
 /** A file for each family of kernels. */
-const families = ["apply", "basis", "cholesky", "elementwise", "getrf", "jacobi", "matmul", "reduce", "solve"];
+const families = [
+  "apply",
+  "basis",
+  "cholesky",
+  "elementwise",
+  "gemqrt",
+  "getrf",
+  "jacobi",
+  "matmul",
+  "reduce",
+  "solve",
+];
 
 const copies = { memory: "the limits are those of memory that is not copied" };
 

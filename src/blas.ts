@@ -248,6 +248,14 @@ function panel(
   return (native, c, w) => native[name](c, a, l, r, t, d, w);
 }
 
+/** C = Q C for a product Q of blocks of reflectors: the one that begins at column j is I - W (I + N_j) Wᵀ with W the
+ * rows from j on of its columns of V, nb = columns of N, and N_j the rows of N from j on (upper triangles). */
+export function gemqrt(V: Matrix, N: Matrix, C: Matrix, o: OperationOptions = {}): void {
+  const [v, b, d] = [V.descriptor(), N.descriptor(), C.descriptor()], [m, n] = V.shape;
+  const size = sizeOf(C, n, 4 * (m - n / 2) * n * C.shape[1]);
+  encode("gemqrt", [V, N, C], size, o, (native, c, w) => native.tsr_gemqrt(c, v, b, d, w));
+}
+
 /** Eigenvalues of the tridiagonal matrix whose bands are DE (empty64, 2 x n) to its first row, ascending; Z = vectors
  * as columns, n x n, or 0x0 for the values alone. */
 export function stedc(DE: Matrix, Z: Matrix, o: OperationOptions = {}): void {

@@ -32,6 +32,7 @@ const rates: Partial<Record<Tiled | Whole, number>> = {
   potrf: 10_000,
   getrf: 3000,
   orth: 500,
+  gemqrt: 20_000,
   syev: 1500,
 };
 const FLOAT64_SLOWER = 3, PORTABLE_SLOWER = 8, LEAST_MICROSECONDS = 0.5;

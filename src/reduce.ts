@@ -1,6 +1,6 @@
 // Reductions by Householder reflectors in panels (LAPACK's latrd and labrd; triangles as in Puglisi 1992 and Joffrain
 // et al. 2006): a symmetric matrix to tridiagonal form, any other to upper bidiagonal form, and the way back.
-import { empty64, geadd, gemm, labrd, latrd, syrk, tuned } from "./blas.ts";
+import { empty64, geadd, gemm, gemqrt, labrd, latrd, syrk, tuned } from "./blas.ts";
 import { type Algorithm, progress, settled, STRETCH } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
@@ -124,25 +124,16 @@ function inverses(G: Matrix): Matrix {
   return N;
 }
 
-/** C = Q C in place, the last block first. The rows of VᵀC that hold the leading numbers of the reflectors, and N times
- * that, are summed in float64: there float32 costs most of the orthogonality. */
+/** Reflectors that are applied to a matrix, however large, from one pause to the next: each operation copies it. */
+const APPLIED = 512;
+
+/** C = Q C in place, the last blocks first. */
 export function* applyReflectors({ V, N, block }: Reflectors, C: Matrix): Algorithm<void> {
-  const [m, n] = V.shape, [, k] = C.shape, t = { chain: tuned("reduce.chain", V) };
-  using W = empty64(block, k, V.device);
-  using X = Matrix.empty(block, k, V.device);
-  let work = 0;
-  for (let j = Math.floor((n - 1) / block) * block; j >= 0; j -= block) {
-    const e = Math.min(j + block, n), b = e - j;
-    const [v, c, w, x] = [V.sub(j, m, j, e), C.rows(j, m), W.rows(0, b), X.rows(0, b)];
-    gemm(1, v.rows(b, m - j).T, c.rows(b, m - j), 0, x, t);
-    geadd(1, x, 0, w);
-    gemm(1, v.rows(0, b).T, c.rows(0, b), 1, w); //  W = Vᵀ C
-    geadd(1, w, 0, x);
-    gemm(1, N.sub(j, e, 0, b), x, 1, w); //          W = W + N Vᵀ C
-    geadd(1, w, 0, x);
-    gemm(-1, v, x, 1, c, t); //                      C = C − V W
-    if ((work += 2 * (m - j) * k * b) < STRETCH && j > 0) continue;
-    work = 0;
-    yield progress("reflectors", n - j, n);
+  const [m, n] = V.shape, [, k] = C.shape;
+  for (let e = n, j: number; e > 0; e = j) {
+    const count = Math.max(APPLIED, STRETCH / (2 * m * k));
+    j = Math.max(0, Math.ceil((e - count) / block) * block);
+    gemqrt(V.sub(j, m, j, e), N.rows(j, e), C.rows(j, m));
+    if (j > 0) yield progress("reflectors", n - j, n);
   }
 }

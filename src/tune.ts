@@ -54,6 +54,7 @@ export type Tiled =
   | "laswp"
   | "latrd"
   | "labrd"
+  | "gemqrt"
   | "stedc"
   | "bdsdc"
   | "syev"
@@ -108,6 +109,7 @@ export const keys: Readonly<Record<Key, Domain>> = {
   "laswp": ["tile", "tile of row exchanges"],
   "latrd": ["tile", "tile of tridiagonal panels"],
   "labrd": ["tile", "tile of bidiagonal panels"],
+  "gemqrt": ["tile", "tile of products with blocks of reflectors"],
   "stedc": ["tile", "tile of tridiagonal eigenproblems"],
   "bdsdc": ["tile", "tile of bidiagonal singular value problems"],
   "syev": ["tile", "tile of small symmetric eigenproblems in float64"],
@@ -138,7 +140,7 @@ export const keys: Readonly<Record<Key, Domain>> = {
   "reduce.block": [1, 128, "columns of a panel"],
   "reduce.chain": ["chain", "longest chain of additions in the updates"],
   "reduce.update": [1, 1 << 20, "columns of a symmetric update that are computed together, from the diagonal down"],
-  "reflectors.block": [1, 512, "reflectors that are applied at one go"],
+  "reflectors.block": [1, 128, "reflectors that are applied at one go"],
   "jacobi.block": [1, 32, "most columns of a block; two make a small eigenproblem"],
   "proof.numbers": [1024, 1 << 30, "numbers of a residual measured at a time by proof"],
 };
