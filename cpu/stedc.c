@@ -119,7 +119,7 @@ static int32_t solve_tree(tree *p) {
   tsr_pool_run(p->run->pool, leaves, solve_leaf, p);
   while (p->level-- > 0 && !tsr_stopped(p->run)) {
     size_t nodes = (size_t)1 << p->level;
-    if (p->t.n >> p->level <= ALONE) {
+    if (nodes > 1 && p->t.n >> p->level <= ALONE) {
       tsr_pool_run(p->run->pool, nodes, merge_alone, p);
     } else {
       for (size_t i = 0; i < nodes && atomic_load(&p->status) == TSR_OK; i++) {

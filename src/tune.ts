@@ -182,6 +182,7 @@ export const table: readonly Row[] = [
   { key: "svd.basis", device: "cpu", value: 5, why: "narrow blocks fill it slowly, small eigenproblems are fast" },
   { key: "svd.basis", device: "*", value: 8, why: "restarts stay rare" },
   { key: "svd.chain", device: "*", value: 32, why: "constant matrices round the same way" },
+  { key: "reduce.block", device: "cpu", n: 512, value: 16, why: "each column of a panel is multiplied by those before" },
   { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },
   { key: "reduce.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "reduce.update", device: "*", value: 256, why: "little work above the diagonal" },
