@@ -25,7 +25,7 @@ typedef struct {
 /* The operations, in the order of tsr.h. */
 typedef enum {
   TSR_OP_LASET, TSR_OP_GEADD, TSR_OP_GEMM, TSR_OP_ATAV, TSR_OP_SYRK, TSR_OP_TRSM, TSR_OP_POTRF,
-  TSR_OP_GETRF, TSR_OP_LASWP, TSR_OP_LATRD, TSR_OP_LABRD, TSR_OP_GEMQRT, TSR_OP_STEDC, TSR_OP_BDSDC,
+  TSR_OP_GETRF, TSR_OP_LASWP, TSR_OP_LATRD, TSR_OP_LABRD, TSR_OP_LARFT, TSR_OP_GEMQRT, TSR_OP_STEDC, TSR_OP_BDSDC,
   TSR_OP_SYEV, TSR_OP_JACOBI, TSR_OP_APPLY,
   TSR_OP_COLSTAT, TSR_OP_SCALE, TSR_OP_ORTH, TSR_OP_RESID, TSR_OP_RAND,
   TSR_OP_GEQRF, TSR_OP_GESDD, TSR_OP_SYEVD, TSR_OP_COUNT
@@ -37,7 +37,7 @@ typedef enum {
  *   gemm    alpha, beta, v A B C                             potrf   flags base, v A info
  *   getrf   v A pivots info                              laswp   flags direction, v A pivots
  *   latrd   v A L R T DE                                 labrd   v A L R T DE
- *   gemqrt  v V N C
+ *   larft   v V N                                        gemqrt  v V N C
  *   stedc   v DE Z                                       bdsdc   v DE Z
  *   syev    v G W Z                                      atav    v A V Y Z
  *   jacobi  flags form, alpha tolerance, beta floor, v G J words

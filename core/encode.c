@@ -21,6 +21,7 @@ static const tsr_rule rules[TSR_OP_COUNT] = {
   [TSR_OP_LASWP] = {"laswp", false, {{"A", F32, OUT}, {"pivots", U32, IN | FIXED}}},
   [TSR_OP_LATRD] = {"latrd", false, PANEL},
   [TSR_OP_LABRD] = {"labrd", false, PANEL},
+  [TSR_OP_LARFT] = {"larft", false, {{"V", F32, IN | FIXED}, {"N", F32, OUT | FIXED}}},
   [TSR_OP_GEMQRT] = {"gemqrt", false, {{"V", F32, IN | FIXED}, {"N", F32, IN | FIXED}, {"C", F32, OUT | FIXED}}},
   [TSR_OP_STEDC] = {"stedc", false, {{"DE", F64, OUT | FIXED}, {"Z", F32, OUT | FIXED}}},
   [TSR_OP_BDSDC] = {"bdsdc", false, {{"DE", F64, OUT | FIXED}, {"Z", F32, OUT | FIXED}}},

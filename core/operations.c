@@ -161,17 +161,32 @@ int32_t tsr_labrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint
   return reduce(ctx, TSR_OP_LABRD, (const uint32_t *const[]){A, L, R, T, DE}, options);
 }
 
+/* V is m x n, m >= n, and N has a column for each reflector of a block. */
+static int32_t check_reflectors(tsr_encoding *e) {
+  size_t m = e->op->v[0].rows, n = e->op->v[0].cols, nb = e->op->v[1].cols;
+  const char *op = e->rule->name;
+  if (m < n) {
+    return tsr_fail(e->context, TSR_E_SHAPE, "%s: V is %zux%zu; it must not have more columns than rows", op, m, n);
+  }
+  if (n > 0 && nb == 0) {
+    return tsr_fail(e->context, TSR_E_SHAPE, "%s: N is %zux0; its columns are the reflectors of a block", op,
+                    e->op->v[1].rows);
+  }
+  return tsr_exactly(e, 1, n, nb < 128 ? nb : 128);
+}
+
+int32_t tsr_larft(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *options) {
+  tsr_encoding e;
+  int32_t status = tsr_begin(&e, ctx, TSR_OP_LARFT, 2, (const uint32_t *const[]){V, N}, options);
+  if (status == TSR_OK) status = check_reflectors(&e);
+  return status == TSR_OK ? tsr_commit(&e, 2) : status;
+}
+
 int32_t tsr_gemqrt(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *C, const uint32_t *options) {
   tsr_encoding e;
   int32_t status = tsr_begin(&e, ctx, TSR_OP_GEMQRT, 3, (const uint32_t *const[]){V, N, C}, options);
-  if (status != TSR_OK) return status;
-  size_t m = e.op->v[0].rows, n = e.op->v[0].cols, nb = e.op->v[1].cols;
-  if (m < n)
-    return tsr_fail(e.context, TSR_E_SHAPE, "gemqrt: V is %zux%zu; reflectors are no more than their numbers", m, n);
-  status = tsr_exactly(&e, 1, n, nb < 128 ? nb : 128);
+  if (status == TSR_OK) status = check_reflectors(&e);
   if (status == TSR_OK) status = tsr_match(&e, 2, ROWS, 0, ROWS);
-  if (n > 0 && nb == 0 && status == TSR_OK)
-    status = tsr_fail(e.context, TSR_E_SHAPE, "gemqrt: N is %zux0; its columns are the reflectors of a block", n);
   return status == TSR_OK ? tsr_commit(&e, 3) : status;
 }
 
@@ -272,7 +287,7 @@ int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const ui
                     const uint32_t *options) {
   tsr_encoding e;
   int32_t status = tsr_begin(&e, ctx, TSR_OP_COLSTAT, 3, (const uint32_t *const[]){A, S, info}, options);
-  if (status == TSR_OK) status = tsr_exactly(&e, 1, 1, tsr_cols(&e.op->v[0]));
+  if (status == TSR_OK) status = tsr_exactly(&e, 1, tsr_rows(&e.op->v[1]) == 2 ? 2 : 1, tsr_cols(&e.op->v[0]));
   if (status == TSR_OK) status = tsr_exactly(&e, 2, 1, 2);
   return status == TSR_OK ? tsr_commit(&e, 3) : status;
 }

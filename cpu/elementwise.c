@@ -234,7 +234,7 @@ int32_t tsr_elementwise_rand(tsr_run *run, const tsr_op *op) {
 
 /* ---- colstat ---- */
 
-enum { STRIP = 1024, STAT_ROWS = 256, LANES = 64 };
+enum { STRIP = 1024, STAT_ROWS = 256, LANES = 64, SIGNS = 64 /* columns of which one looks for signs at a time */ };
 
 /* Bits of |x| order as the numbers do, with NaN above Inf, so that maxima are exact in any order. */
 static const int32_t INFINITE = 0x7F800000;
@@ -242,7 +242,7 @@ static const int32_t INFINITE = 0x7F800000;
 /* Largest bits of each column, by pieces: strips of columns times groups of rows, each with maxima of its own. */
 typedef struct {
   const tsr_run *run;
-  const tsr_view *A;
+  const tsr_view *A, *S;
   int32_t *largest; /* groups x columns */
   size_t m, n, strips, groups;
 } colstat;
@@ -287,10 +287,36 @@ static void find_first(const tsr_run *run, const tsr_view *A, uint32_t *info) {
   }
 }
 
+/* The signs of some columns, row by row, as long as there are columns whose entry has not come. The difference from a
+ * number not far below the largest is exact. */
+static void find_signs(void *context, size_t index, uint32_t worker) {
+  const colstat *c = context;
+  size_t rs = c->A->trans ? 1 : c->A->ld, cs = c->A->trans ? c->A->ld : 1, first = index * SIGNS;
+  const float *a = (const float *)c->A->data + first * cs;
+  size_t open[SIGNS], left = tsr_min(SIGNS, c->n - first);
+  float largest[SIGNS];
+  (void)worker;
+  for (size_t j = 0; j < left; j++) {
+    largest[j] = (float)tsr_get(c->S, 0, first + j);
+    open[j] = j;
+    tsr_set(c->S, 1, first + j, 1);
+  }
+  for (size_t i = 0; i < c->m && left > 0 && !tsr_canceled(c->run); i++, a += rs) {
+    size_t before = left;
+    left = 0;
+    for (size_t q = 0; q < before; q++) {
+      size_t j = open[q];
+      float x = a[j * cs];
+      if (!(largest[j] - fabsf(x) <= largest[j] * 0x1p-10f)) open[left++] = j;
+      else if (x < 0) tsr_set(c->S, 1, first + j, -1);
+    }
+  }
+}
+
 int32_t tsr_elementwise_colstat(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0], *S = &op->v[1];
   uint32_t *info = op->v[2].data;
-  colstat c = {run, A, NULL, tsr_view_rows(A), tsr_view_cols(A), 0, 1};
+  colstat c = {run, A, S, NULL, tsr_view_rows(A), tsr_view_cols(A), 0, 1};
   run->tile = TSR_TILE_SMALL;
   info[0] = info[1] = 0;
   if (c.n == 0) return TSR_OK;
@@ -312,5 +338,8 @@ int32_t tsr_elementwise_colstat(tsr_run *run, const tsr_op *op) {
     tsr_set(S, 0, j, value);
   }
   if (!finite) find_first(run, A, info);
+  size_t signs = tsr_view_rows(S) == 2 ? tsr_parts(c.n, SIGNS) : 0;
+  if (large) tsr_pool_run(run->pool, signs, find_signs, &c);
+  else for (size_t i = 0; i < signs; i++) find_signs(&c, i, 0);
   return TSR_OK;
 }

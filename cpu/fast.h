@@ -13,6 +13,7 @@ int32_t tsr_fast_getrf(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_laswp(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_latrd(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_labrd(tsr_run *run, const tsr_op *op);
+int32_t tsr_fast_larft(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_gemqrt(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_stedc(tsr_run *run, const tsr_op *op);
 int32_t tsr_fast_bdsdc(tsr_run *run, const tsr_op *op);

@@ -30,7 +30,7 @@ typedef struct {
   size_t first, part_rows; /* of a pass: its first row and column; rows of a part */
   bool across;             /* whether it makes x */
   tsr_reflector v, u;
-  double c[2 * TSR_PANEL_COLUMNS], row[2 * TSR_PANEL_COLUMNS];
+  double c[2 * TSR_BLOCK_COLUMNS], row[2 * TSR_BLOCK_COLUMNS];
 } panel;
 
 static const float *element(const panel *p, size_t i, size_t j) {

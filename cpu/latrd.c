@@ -24,7 +24,7 @@ typedef struct {
   double *partial;  /* one sum of each chunk */
   double *sums;     /* what each part of the rows adds to A v, n numbers each */
   float *squares;   /* n x SQUARE: the squares on the diagonal of A, whole */
-  double c[2 * TSR_PANEL_COLUMNS], t;
+  double c[2 * TSR_BLOCK_COLUMNS], t;
   tsr_projection projection;
 } panel;
 

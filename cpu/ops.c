@@ -19,6 +19,7 @@ TSR_CPU_OP(getrf, tsr_fast_getrf)
 TSR_CPU_OP(laswp, tsr_fast_laswp)
 TSR_CPU_OP(latrd, tsr_fast_latrd)
 TSR_CPU_OP(labrd, tsr_fast_labrd)
+TSR_CPU_OP(larft, tsr_fast_larft)
 TSR_CPU_OP(gemqrt, tsr_fast_gemqrt)
 TSR_CPU_OP(stedc, tsr_fast_stedc)
 TSR_CPU_OP(bdsdc, tsr_fast_bdsdc)
@@ -36,9 +37,9 @@ const tsr_engine tsr_cpu_engine = {
     {
         [TSR_OP_LASET] = laset, [TSR_OP_GEADD] = geadd, [TSR_OP_GEMM] = gemm, [TSR_OP_ATAV] = atav,
         [TSR_OP_SYRK] = syrk, [TSR_OP_TRSM] = trsm, [TSR_OP_POTRF] = potrf, [TSR_OP_GETRF] = getrf,
-        [TSR_OP_LASWP] = laswp, [TSR_OP_LATRD] = latrd, [TSR_OP_LABRD] = labrd, [TSR_OP_GEMQRT] = gemqrt,
-        [TSR_OP_STEDC] = stedc, [TSR_OP_BDSDC] = bdsdc, [TSR_OP_SYEV] = syev, [TSR_OP_JACOBI] = jacobi,
-        [TSR_OP_APPLY] = apply, [TSR_OP_COLSTAT] = colstat, [TSR_OP_SCALE] = scale, [TSR_OP_ORTH] = orth,
-        [TSR_OP_RESID] = resid, [TSR_OP_RAND] = rand
+        [TSR_OP_LASWP] = laswp, [TSR_OP_LATRD] = latrd, [TSR_OP_LABRD] = labrd, [TSR_OP_LARFT] = larft,
+        [TSR_OP_GEMQRT] = gemqrt, [TSR_OP_STEDC] = stedc, [TSR_OP_BDSDC] = bdsdc, [TSR_OP_SYEV] = syev,
+        [TSR_OP_JACOBI] = jacobi, [TSR_OP_APPLY] = apply, [TSR_OP_COLSTAT] = colstat, [TSR_OP_SCALE] = scale,
+        [TSR_OP_ORTH] = orth, [TSR_OP_RESID] = resid, [TSR_OP_RAND] = rand
     }
 };

@@ -41,7 +41,7 @@ tsr_reflector tsr_reflect(size_t n, double rest, double *x, float *v) {
 
 void tsr_vectors_subtract(const tsr_kernels *kernels, const tsr_vectors *p, size_t count, const double *c, size_t from,
                           size_t to, double *y) {
-  double f[2 * TSR_PANEL_COLUMNS];
+  double f[2 * TSR_BLOCK_COLUMNS];
   for (size_t s = 0; s < count; s++) f[s] = -c[s];
   tsr_sweep sweep = {.rows = count, .k = to - from, .a = p->p + from, .lda = p->length, .f = f, .y = y + from};
   kernels->sweep(&sweep);

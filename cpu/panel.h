@@ -4,7 +4,7 @@
 #define TSR_PANEL_H
 #include "gemm.h"
 
-enum { TSR_PANEL_CHUNK = 512, TSR_PANEL_COLUMNS = 128 };
+enum { TSR_PANEL_CHUNK = 512 };
 
 /* H = I - v v'/t takes x to beta e1; v = scale (x - beta e1), rounded. */
 typedef struct {

@@ -92,6 +92,16 @@ int32_t tsr_reference_resid(tsr_run *run, const tsr_op *op) {
   return TSR_OK;
 }
 
+/* The second row of S. */
+static void reference_signs(const tsr_view *A, const tsr_view *S) {
+  for (size_t j = 0; j < tsr_view_cols(A); j++) {
+    double least = (1 - 0x1p-10) * tsr_get(S, 0, j);
+    size_t i = 0;
+    while (i < tsr_view_rows(A) && fabs(tsr_get(A, i, j)) < least) i++;
+    tsr_set(S, 1, j, i < tsr_view_rows(A) && tsr_get(A, i, j) < 0 ? -1 : 1);
+  }
+}
+
 int32_t tsr_reference_colstat(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0], *S = &op->v[1];
   uint32_t *info = op->v[2].data;
@@ -109,6 +119,7 @@ int32_t tsr_reference_colstat(tsr_run *run, const tsr_op *op) {
       }
     }
   }
+  if (tsr_view_rows(S) == 2) reference_signs(A, S);
   return TSR_OK;
 }
 

@@ -14,6 +14,7 @@ int32_t tsr_reference_getrf(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_laswp(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_latrd(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_labrd(tsr_run *run, const tsr_op *op);
+int32_t tsr_reference_larft(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_gemqrt(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_stedc(tsr_run *run, const tsr_op *op);
 int32_t tsr_reference_bdsdc(tsr_run *run, const tsr_op *op);

@@ -117,6 +117,37 @@ int32_t tsr_reference_latrd(tsr_run *run, const tsr_op *op) { return reduce(run,
 
 int32_t tsr_reference_labrd(tsr_run *run, const tsr_op *op) { return reduce(run, op, false, bidiagonal_column); }
 
+/* Column c of inv(T) - I for the block that begins at column j, from the diagonal up; x is workspace. */
+static void triangle_column(const tsr_op *op, size_t j, size_t c, double *x) {
+  const tsr_view *V = &op->v[0], *N = &op->v[1];
+  for (size_t r = c + 1; r-- > 0;) {
+    double sum = r == c, t = 0;
+    for (size_t q = r; q <= c; q++) {
+      double g = 0;
+      for (size_t i = j; i < V->rows; i++) g += tsr_get(V, i, j + r) * tsr_get(V, i, j + q);
+      if (q == r) t = g != 0 ? g / 2 : 1;
+      else sum -= g * x[q];
+    }
+    x[r] = sum / t;
+    tsr_set(N, j + r, c, r == c ? (1 - t) / t : x[r]);
+  }
+}
+
+int32_t tsr_reference_larft(tsr_run *run, const tsr_op *op) {
+  const tsr_view *N = &op->v[1];
+  size_t n = N->rows, nb = N->cols;
+  double *x = tsr_scratch(run, nb * sizeof *x);
+  run->tile = TSR_TILE_REFERENCE;
+  if (n == 0) return TSR_OK;
+  if (x == NULL) return TSR_E_MEMORY;
+  clear(N);
+  for (size_t j = 0; j < n; j += nb) {
+    size_t count = n - j < nb ? n - j : nb;
+    for (size_t c = 0; c < count && !tsr_canceled(run); c++) triangle_column(op, j, c, x);
+  }
+  return TSR_OK;
+}
+
 /* Column c of C less V (I + N) V'C for the block of reflectors that begins at column j. */
 static void reflect_column(const tsr_op *op, size_t j, size_t c, double *w) {
   const tsr_view *V = &op->v[0], *N = &op->v[1], *C = &op->v[2];

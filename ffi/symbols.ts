@@ -198,6 +198,8 @@ export const symbols = {
   // int32_t tsr_labrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, const uint32_t *R, const uint32_t *T,
   // const uint32_t *DE, const uint32_t *options);
   tsr_labrd: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer", "buffer", "buffer"], result: "i32" },
+  // int32_t tsr_larft(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *options);
+  tsr_larft: { parameters: ["u32", "buffer", "buffer", "buffer"], result: "i32" },
   // int32_t tsr_gemqrt(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *C, const uint32_t
   // *options);
   tsr_gemqrt: { parameters: ["u32", "buffer", "buffer", "buffer", "buffer"], result: "i32" },

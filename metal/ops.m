@@ -31,8 +31,8 @@ static const tsr_kernel kernels[TSR_OP_COUNT] = {
     [TSR_OP_COLSTAT] = tsr_metal_colstat, [TSR_OP_SCALE] = tsr_metal_scale, [TSR_OP_ORTH] = tsr_metal_orth,
     [TSR_OP_RESID] = tsr_metal_resid, [TSR_OP_RAND] = tsr_metal_rand, [TSR_OP_JACOBI] = tsr_metal_jacobi,
     [TSR_OP_APPLY] = tsr_metal_apply,
-    /* Divide and conquer is scalar work in float64. */
-    [TSR_OP_STEDC] = tsr_metal_host, [TSR_OP_BDSDC] = tsr_metal_host,
+    /* Small triangles, and divide and conquer, are scalar work in float64. */
+    [TSR_OP_LARFT] = tsr_metal_host, [TSR_OP_STEDC] = tsr_metal_host, [TSR_OP_BDSDC] = tsr_metal_host,
     [TSR_OP_SYEV] = tsr_metal_host,
 };
 
@@ -59,8 +59,8 @@ const tsr_engine tsr_metal_engine = {
     {
         [TSR_OP_LASET] = perform, [TSR_OP_GEADD] = perform, [TSR_OP_GEMM] = perform, [TSR_OP_ATAV] = perform,
         [TSR_OP_SYRK] = perform, [TSR_OP_TRSM] = perform, [TSR_OP_POTRF] = perform, [TSR_OP_GETRF] = perform,
-        [TSR_OP_LASWP] = perform, [TSR_OP_LATRD] = perform, [TSR_OP_LABRD] = perform, [TSR_OP_GEMQRT] = perform,
-        [TSR_OP_STEDC] = perform, [TSR_OP_BDSDC] = perform, [TSR_OP_SYEV] = perform, [TSR_OP_COLSTAT] = perform,
+        [TSR_OP_LASWP] = perform, [TSR_OP_LATRD] = perform, [TSR_OP_LABRD] = perform, [TSR_OP_LARFT] = perform,
+        [TSR_OP_GEMQRT] = perform, [TSR_OP_STEDC] = perform, [TSR_OP_BDSDC] = perform, [TSR_OP_SYEV] = perform, [TSR_OP_COLSTAT] = perform,
         [TSR_OP_SCALE] = perform, [TSR_OP_ORTH] = perform, [TSR_OP_RESID] = perform, [TSR_OP_RAND] = perform,
         [TSR_OP_JACOBI] = perform, [TSR_OP_APPLY] = perform,
     }

@@ -101,7 +101,7 @@ int32_t tsr_metal_colstat(tsr_run *run, const tsr_op *op) {
   const tsr_view *A = &op->v[0], *S = &op->v[1], *info = &op->v[2];
   size_t rows = A->trans ? A->cols : A->rows, cols = A->trans ? A->rows : A->cols;
   struct colstat_args args = {(tsr_uint)rows, (tsr_uint)cols, tsr_row_stride(A), tsr_col_stride(A), shift_for(cols),
-                              tsr_groups_for(rows, CHUNK_ROWS), CHUNK_ROWS, 0, tsr_col_stride(S)};
+                              tsr_groups_for(rows, CHUNK_ROWS), CHUNK_ROWS, 0, tsr_col_stride(S), tsr_row_stride(S)};
   args.strips = tsr_groups_for(cols, (size_t)1 << args.shift);
   tsr_place part = tsr_metal_scratch(run, (size_t)args.chunks * cols * sizeof(tsr_uint));
   tsr_place places = tsr_metal_scratch(run, (size_t)args.chunks * args.strips * 2 * sizeof(tsr_uint));
@@ -116,5 +116,11 @@ int32_t tsr_metal_colstat(tsr_run *run, const tsr_op *op) {
                      .operand = {part, places, S->place, info->place}, .operands = 4,
                      .groups = {tsr_groups_for(cols, THREADS), 1, 1}, .threads = THREADS,
                      .cost = (double)args.chunks * (double)cols};
+  status = tsr_metal_run(run, op, &d);
+  if (status != TSR_OK || (S->trans ? S->cols : S->rows) == 1) return status;
+  d = (tsr_dispatch){.kernel = "colstat_signs", .args = &args, .args_bytes = sizeof args,
+                     .operand = {A->place, S->place}, .operands = 2,
+                     .groups = {tsr_groups_for(cols, THREADS), 1, 1}, .threads = THREADS,
+                     .cost = (double)rows * (double)cols * 4};
   return tsr_metal_run(run, op, &d);
 }

@@ -9,7 +9,7 @@ import { arranged, descending } from "./order.ts";
 import { polish, polished } from "./polish.ts";
 import { certifiedQr } from "./qr.ts";
 import { rayleigh } from "./rayleigh.ts";
-import { accumulated, applyReflectors, bidiagonalize, type Reflectors } from "./reduce.ts";
+import { accumulated, applyReflectors, bidiagonalize } from "./reduce.ts";
 
 /** From this ratio of rows to columns on, QR comes first. */
 const TALL = 1.5;
@@ -72,9 +72,8 @@ function* square(A: Matrix): Algorithm<Decomposed> {
   using work = duplicate(A);
   const { DE, Q, P } = yield* bidiagonalize(work); //  A = Q B Pᵀ
   using bands = DE;
-  const [left, right] = (yield* accumulated([Q, P])) as [Reflectors, Reflectors];
-  using outer = left;
-  using other = right;
+  using outer = accumulated(Q);
+  using other = accumulated(P);
   using B = rounded(bands);
   const Z = Matrix.empty(n, n, A.device);
   bdsdc(bands, Z); //                                  B = ? diag(s) Zᵀ
@@ -89,8 +88,8 @@ function* square(A: Matrix): Algorithm<Decomposed> {
 
 /** The bands of B in float32. */
 function rounded(DE: Matrix): Matrix {
-  const [, n] = DE.shape, B = Matrix.hosted(2, n, DE.device);
-  B.host().set(DE.hostAs(Float64Array).subarray(0, 2 * n));
+  const B = Matrix.empty(2, DE.shape[1], DE.device);
+  geadd(1, DE, 0, B);
   return B;
 }
 

@@ -248,6 +248,13 @@ function panel(
   return (native, c, w) => native[name](c, a, l, r, t, d, w);
 }
 
+/** The triangles N (n x nb) of the reflectors V, nb of them in a block, that gemqrt needs. */
+export function larft(V: Matrix, N: Matrix, o: OperationOptions = {}): void {
+  const [v, b] = [V.descriptor(), N.descriptor()], [m, n] = V.shape;
+  const size = sizeOf(N, m, (m - n / 2) * n * N.shape[1]);
+  encode("larft", [V, N], size, o, (native, c, w) => native.tsr_larft(c, v, b, w));
+}
+
 /** C = Q C for a product Q of blocks of reflectors: the one that begins at column j is I - W (I + N_j) Wᵀ with W the
  * rows from j on of its columns of V, nb = columns of N, and N_j the rows of N from j on (upper triangles). */
 export function gemqrt(V: Matrix, N: Matrix, C: Matrix, o: OperationOptions = {}): void {
@@ -311,7 +318,8 @@ export function apply(
   encode("apply", [A, B], size, o, (native, c, w) => native.tsr_apply(c, forms[form], a, p, b, w));
 }
 
-/** S = the largest absolute value of each column; info = row, column (from 1) of the first NaN or Inf, or 0 0. */
+/** S = the largest absolute value of each column, and where it has two rows the sign of the first entry within 2^-10 of
+ * that; info = row, column (from 1) of the first NaN or Inf, or 0 0. */
 export function colstat(A: Matrix, S: Matrix, info: Matrix, o: OperationOptions = {}): void {
   const [a, s, i] = [A.descriptor(), S.descriptor(), info.descriptor()];
   encode("colstat", [A, S], sizeOf(A, 0, 0), o, (native, c, w) => native.tsr_colstat(c, a, s, i, w));

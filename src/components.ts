@@ -223,11 +223,8 @@ function* eigenpairs(call: Call, n: number, c: Float64Array): Algorithm<Eigen> {
 }
 
 /** Turns the signs of components, k x n, where there are no scores to go by. */
-export function* fixComponents(components: Matrix): Algorithm<void> {
-  const [k, n] = components.shape;
-  using V = Matrix.empty(n, k, components.device);
-  geadd(1, components.T, 0, V);
-  yield* fixSigns(V, [components.T]);
+export function fixComponents(components: Matrix): void {
+  fixSigns(components.T, []);
 }
 
 /** The model for rows that are not finite. */
@@ -369,7 +366,7 @@ export function* pcaJob(call: Call, x: MatrixLike, o: PcaOptions): Algorithm<{ f
     ? yield* fromSvd(call, X, o)
     : yield* fromRows(call, X, o);
   const scores = project(X, fit, fit.components);
-  yield* fixSigns(scores, [fit.components.T]);
+  fixSigns(scores, [fit.components.T]);
   if (fit.deviations) multiply(scores, whitening(fit.deviations));
   yield* requireInRange(scores, "pca", "the scores");
   return { fit, scores };

@@ -32,6 +32,7 @@ const rates: Partial<Record<Tiled | Whole, number>> = {
   potrf: 10_000,
   getrf: 3000,
   orth: 500,
+  larft: 10_000,
   gemqrt: 20_000,
   syev: 1500,
 };

@@ -12,7 +12,7 @@ import { arranged, ascending } from "./order.ts";
 import { polish, polished } from "./polish.ts";
 import { type ProofOptions, proveEigh, type Proven } from "./proof.ts";
 import { rayleigh } from "./rayleigh.ts";
-import { accumulated, applyReflectors, type Reflectors, tridiagonalize } from "./reduce.ts";
+import { accumulated, applyReflectors, tridiagonalize } from "./reduce.ts";
 import { fixSigns } from "./signs.ts";
 import { exponentOf } from "./small64.ts";
 
@@ -59,8 +59,7 @@ function* decompose(S: Matrix, vectors: boolean): Algorithm<{ values: Float64Arr
 
 /** Those of Q T Qᵀ; the bands become the eigenvalues. */
 function* eigenvectors(DE: Matrix, Q: Matrix): Algorithm<Matrix> {
-  const [reflectors] = (yield* accumulated([Q])) as [Reflectors];
-  using outer = reflectors;
+  using outer = accumulated(Q);
   const [n] = Q.shape, Z = Matrix.empty(n, n, Q.device);
   stedc(DE, Z); //                        T = Z Λ Zᵀ
   yield* applyReflectors(outer, Z); //    V = Q Z
@@ -133,7 +132,7 @@ function* eigen(call: Call, a: MatrixLike, o: EighOptions, op: string, vectors: 
     throw new OverflowError(`${op}: an eigenvalue is beyond float32 (3.4e38); scale the matrix first`);
   }
   if (!V) return { values };
-  yield* fixSigns(V, []);
+  fixSigns(V, []);
   if (!o.proof) return { values, vectors: V, converged };
   using F = mirrored(S);
   return { values, vectors: V, converged, proof: yield* proveEigh(F, scaled, V) };

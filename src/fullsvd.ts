@@ -85,7 +85,7 @@ export function* decomposed(
     ? empty(N)
     : yield* tripletsOf(scaled, method);
   const [U, V] = m < n ? [short, long] : [long, short];
-  yield* fixSigns(U, [V]);
+  fixSigns(U, [V]);
   const u = yield* completed(U, rows);
   using right = yield* completed(V, cols);
   const vt = Matrix.empty(cols, n, A.device);

@@ -119,7 +119,7 @@ export class PcaStream {
     const gathered = this.#gathered;
     if (!gathered) throw new ArgumentError("Pca.finish: no rows were pushed; push at least one");
     const fit = yield* fromCovariance(call, gathered, this.#options, "Pca.finish");
-    yield* fixComponents(fit.components);
+    fixComponents(fit.components);
     return new Pca(fit);
   }
 }

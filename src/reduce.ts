@@ -1,7 +1,7 @@
 // Reductions by Householder reflectors in panels (LAPACK's latrd and labrd; triangles as in Puglisi 1992 and Joffrain
 // et al. 2006): a symmetric matrix to tridiagonal form, any other to upper bidiagonal form, and the way back.
-import { empty64, geadd, gemm, gemqrt, labrd, latrd, syrk, tuned } from "./blas.ts";
-import { type Algorithm, progress, settled, STRETCH } from "./call.ts";
+import { empty64, geadd, gemm, gemqrt, labrd, larft, latrd, tuned } from "./blas.ts";
+import { type Algorithm, progress, STRETCH } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
 /** Q = H₀ H₁ H₂ ... in blocks of `block` reflectors, which are the columns of V. The block that begins at column j is
@@ -76,52 +76,14 @@ export function* bidiagonalize(A: Matrix): Algorithm<Bidiagonal> {
   return { DE, Q, P };
 }
 
-/** Products of reflectors in a form that can be applied, from their vectors, which are taken over. T = striu(VᵀV) +
+/** A product of reflectors in a form that can be applied, from their vectors, which are taken over. T = striu(VᵀV) +
  * diag(VᵀV)/2 of each block, which may be wider than a panel, is inverted in float64, and N = T⁻¹ - I rounded once: T
  * is nearly I where V has many numbers of one size, so that this costs less of the orthogonality than the panels' T in
  * float32. */
-export function* accumulated(
-  vectors: readonly Matrix[],
-  block: number = tuned("reflectors.block", vectors[0]!),
-): Algorithm<Reflectors[]> {
-  const products = vectors.map((V): [Matrix, Matrix] => [V, squares(V, block)]);
-  yield settled();
-  return products.map(([V, G]) => {
-    using squares = G;
-    const N = inverses(squares);
-    const dispose = (): void => [V, N].forEach((part) => part[Symbol.dispose]());
-    return { V, N, block: N.shape[1], [Symbol.dispose]: dispose };
-  });
-}
-
-/** VᵀV of each block of columns in float64, one below the other, the upper triangles. */
-function squares(V: Matrix, block: number): Matrix {
-  const [m, n] = V.shape;
-  const G = empty64(n, Math.min(block, n), V.device);
-  for (let j = 0; j < n; j += block) {
-    const e = Math.min(j + block, n);
-    syrk("upper", 1, V.sub(j, m, j, e).T, 0, G.sub(j, e, 0, e - j));
-  }
-  return G;
-}
-
-/** (striu(G) + diag(G)/2)⁻¹ - I for each of the blocks of G; a reflector of 0 counts as v'v = 2. */
-function inverses(G: Matrix): Matrix {
-  const [n, block] = G.shape, N = Matrix.hosted(n, block, G.device);
-  const g = G.hostAs(Float64Array), result = N.host(), column = new Float64Array(block);
-  for (let j = 0; j < n; j += block) {
-    for (let c = 0; c < Math.min(block, n - j); c++) {
-      for (let r = c; r >= 0; r--) {
-        const at = (j + r) * block, t = g[at + r]! / 2 || 1;
-        let sum = r === c ? 1 : 0;
-        for (let q = r + 1; q <= c; q++) sum -= g[at + q]! * column[q]!;
-        column[r] = sum / t;
-        result[at + c] = r === c ? (1 - t) / t : column[r]!;
-      }
-      for (let r = c + 1; r < Math.min(block, n - j); r++) result[(j + r) * block + c] = 0;
-    }
-  }
-  return N;
+export function accumulated(V: Matrix, block: number = tuned("reflectors.block", V)): Reflectors {
+  const n = V.shape[1], N = Matrix.empty(n, Math.max(1, Math.min(block, n)), V.device);
+  larft(V, N);
+  return { V, N, block: N.shape[1], [Symbol.dispose]: () => [V, N].forEach((part) => part[Symbol.dispose]()) };
 }
 
 /** Reflectors that are applied to a matrix, however large, from one pause to the next: each operation copies it. */

@@ -95,7 +95,7 @@ function finishing(A: Operator, wide: boolean, plan: Plan): Finish<TopSvd> {
   return function* (ritz, last) {
     const { L, s, V, residuals: estimated } = yield* extract(ritz, plan.k);
     const [U, right] = wide ? [V, L] : [L, V];
-    yield* fixSigns(U, [right]);
+    fixSigns(U, [right]);
     const values = Float32Array.from(s);
     const residuals = Float32Array.from(estimated ?? (yield* measured(A, L, values, V)));
     const vt = Matrix.empty(plan.k, right.shape[0], A.device);

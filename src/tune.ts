@@ -54,6 +54,7 @@ export type Tiled =
   | "laswp"
   | "latrd"
   | "labrd"
+  | "larft"
   | "gemqrt"
   | "stedc"
   | "bdsdc"
@@ -109,6 +110,7 @@ export const keys: Readonly<Record<Key, Domain>> = {
   "laswp": ["tile", "tile of row exchanges"],
   "latrd": ["tile", "tile of tridiagonal panels"],
   "labrd": ["tile", "tile of bidiagonal panels"],
+  "larft": ["tile", "tile of triangles of reflectors"],
   "gemqrt": ["tile", "tile of products with blocks of reflectors"],
   "stedc": ["tile", "tile of tridiagonal eigenproblems"],
   "bdsdc": ["tile", "tile of bidiagonal singular value problems"],
@@ -182,7 +184,13 @@ export const table: readonly Row[] = [
   { key: "svd.basis", device: "cpu", value: 5, why: "narrow blocks fill it slowly, small eigenproblems are fast" },
   { key: "svd.basis", device: "*", value: 8, why: "restarts stay rare" },
   { key: "svd.chain", device: "*", value: 32, why: "constant matrices round the same way" },
-  { key: "reduce.block", device: "cpu", n: 512, value: 16, why: "each column of a panel is multiplied by those before" },
+  {
+    key: "reduce.block",
+    device: "cpu",
+    n: 512,
+    value: 16,
+    why: "each column of a panel is multiplied by those before",
+  },
   { key: "reduce.block", device: "*", value: 32, why: "panel small beside its update" },
   { key: "reduce.chain", device: "*", value: 32, why: "constant matrices round the same way" },
   { key: "reduce.update", device: "*", value: 256, why: "little work above the diagonal" },
@@ -267,18 +275,24 @@ export function effective(): readonly Row[] {
   return rows ??= [...parseRows(read("TSR_TUNE") ?? ""), ...table];
 }
 
-const sorted = new Map<Key, readonly Row[]>();
+const sorted = new Map<string, Map<Key, readonly Row[]>>();
 
-/** The rows in force of one key: every operation asks. */
-function rowsOf(key: Key): readonly Row[] {
-  let own = sorted.get(key);
-  if (!own) sorted.set(key, own = effective().filter((row) => row.key === key));
+/** The rows in force of one key on a kind of device: every operation asks. */
+function rowsOf(key: Key, device: string): readonly Row[] {
+  let keys = sorted.get(device);
+  if (!keys) sorted.set(device, keys = new Map());
+  let own = keys.get(key);
+  if (!own) keys.set(key, own = effective().filter((row) => row.key === key && concerns(row, device)));
   return own;
 }
 
-function fits(r: Row, device: string, m: number, n: number, k: number): boolean {
-  return (r.device === "*" || r.device === device) && m <= (r.m ?? m) && n <= (r.n ?? n) && k <= (r.k ?? k) &&
-    m * k < (r.area ?? Infinity) && m * n * k < (r.work ?? Infinity);
+function concerns(row: Row, device: string): boolean {
+  return row.device === "*" || row.device === device;
+}
+
+function fits(r: Row, m: number, n: number, k: number): boolean {
+  return m <= (r.m ?? m) && n <= (r.n ?? n) && k <= (r.k ?? k) && m * k < (r.area ?? Infinity) &&
+    m * n * k < (r.work ?? Infinity);
 }
 
 /** The first row of this key that fits, of an engine that is there. */
@@ -288,12 +302,12 @@ export function choose(
   m: number,
   n: number,
   k: number,
-  from: readonly Row[] = rowsOf(key),
+  from: readonly Row[] = rowsOf(key, device),
   engines: readonly string[] = [],
 ): Row {
   let passed: Row | undefined;
   for (const row of from) {
-    if (row.key !== key || !fits(row, device, m, n, k)) continue;
+    if (row.key !== key || !concerns(row, device) || !fits(row, m, n, k)) continue;
     if (row.engine !== undefined && !engines.includes(row.engine)) passed ??= row;
     else return passed ? { ...row, why: `${row.why}; ${passed.engine} is not attached (${passed.why})` } : row;
   }

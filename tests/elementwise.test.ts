@@ -130,6 +130,33 @@ function spoilsOf(m: number, n: number): readonly (readonly (readonly [number, n
   return [[], [[m - 1, n - 1, NaN]], [[i, j, Infinity]], [[i, j, -Infinity], [i, j + 1, NaN], [m - 1, 0, NaN]]];
 }
 
+/** The sign of the first number of a column that comes near its largest. */
+function signOf(A: Operand, j: number, largest: number): number {
+  for (let i = 0; i < A.m; i++) {
+    if (Math.abs(A.get(i, j)) >= (1 - 2 ** -10) * largest) return A.get(i, j) < 0 ? -1 : 1;
+  }
+  return 1;
+}
+
+test("colstat: in a second row of S the signs of the first entries within 2^-10 of the largest", () => {
+  everyTile((raw, o, what) => {
+    for (const [m, n] of sizes) {
+      for (const shape of [{}, trans]) {
+        const A = operand(raw, m, n, shape), S = operand(raw, 2, n, shape), info = operand(raw, 1, 2, u32);
+        A.fill((i, j) => { // near ties of both signs, a column of zeros
+          const near = (i * 7 + j) % 3 === 0 ? 1 - 2 ** -11 : (i + j) % 4 === 1 ? 1 - 2 ** -9 : 1;
+          return j % 6 === 5 ? -0 : Math.fround(((i + 2 * j) % 5 < 2 ? -3 : 3) * near);
+        });
+        run(raw, raw.native.tsr_colstat(raw.context, A.view, S.view, info.view, o), A, S, info);
+        for (let j = 0; j < n; j++) {
+          const largest = Math.max(0, ...Array.from({ length: m }, (_, i) => Math.abs(A.get(i, j))));
+          assert.deepEqual([S.get(0, j), S.get(1, j)], [largest, signOf(A, j, largest)], `${what} ${m}x${n}, ${j}`);
+        }
+      }
+    }
+  });
+});
+
 test("colstat: the largest absolute value of each column, and the first NaN or Inf in row-major order", () => {
   everyTile((raw, o, what) => {
     for (const [m, n] of sizes) {

@@ -131,6 +131,7 @@ test("after close every function knows the context no more", () => {
     n.tsr_laswp(c, A.view, A.view, 0, o),
     n.tsr_latrd(c, A.view, A.view, A.view, A.view, A.view, o),
     n.tsr_labrd(c, A.view, A.view, A.view, A.view, A.view, o),
+    n.tsr_larft(c, A.view, A.view, o),
     n.tsr_gemqrt(c, A.view, A.view, A.view, o),
     n.tsr_stedc(c, A.view, A.view, o),
     n.tsr_bdsdc(c, A.view, A.view, o),

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as abi from "../ffi/symbols.ts";
 import { Matrix, open } from "../src/index.ts";
-import { accumulated, applyReflectors, bidiagonalize, type Reflectors, tridiagonalize } from "../src/reduce.ts";
+import { accumulated, applyReflectors, bidiagonalize, tridiagonalize } from "../src/reduce.ts";
 import { runSync } from "../src/run.ts";
 import { sized, thinned } from "./device.ts";
 import { every, numbers } from "./helpers.ts";
@@ -230,8 +230,7 @@ function bands(DE: Matrix): { d: Float64Array; e: Float64Array } {
 function explicit(V: Matrix, m: number, n: number, block?: number): Dense {
   using C = Matrix.eye(m, n, { device: V.device });
   runSync("reduce", [], { device: C.device }, function* () {
-    const [reflectors] = (yield* accumulated([V], block)) as [Reflectors];
-    using Q = reflectors;
+    using Q = accumulated(V, block);
     yield* applyReflectors(Q, C);
   });
   return t.wide(numbers(C));

@@ -1,5 +1,5 @@
 /* colstat.metal: largest absolute value of each column and the place of the first NaN or Inf, in two steps: parts of
- * rows and columns, then all parts of a column. Bits of |x| order as the numbers do, NaN above Inf, so maxima are
+ * rows and columns, then all parts of a column; and the signs of near largest values, a column for each thread. Bits of |x| order as the numbers do, NaN above Inf, so maxima are
  * exact in any order. 256 threads. */
 #include <metal_stdlib>
 #include "elementwise_args.h"
@@ -62,4 +62,19 @@ kernel void colstat_fold(constant colstat_args &p [[buffer(0)]], device const ui
   reduce_places(bad, t);
   threadgroup_barrier(mem_flags::mem_threadgroup);
   if (group == 0u && t < 2u) info[t] = bad[0].x == NOWHERE ? 0u : (t == 0u ? bad[0].x : bad[0].y) + 1u;
+}
+
+/* The difference from a number not far below the largest is exact. */
+kernel void colstat_signs(constant colstat_args &p [[buffer(0)]], device const uint *gate [[buffer(1)]],
+                          device const float *a [[buffer(2)]], device float *s [[buffer(3)]],
+                          uint group [[threadgroup_position_in_grid]], uint t [[thread_index_in_threadgroup]]) {
+  if (*gate == 0u) return;
+  uint j = group * 256u + t, i = 0u;
+  if (j >= p.cols) return;
+  float largest = s[ulong(j) * p.step], x = 0.0f;
+  for (bool found = false; i < p.rows && !found; i++) {
+    x = a[ulong(i) * p.rs + ulong(j) * p.cs];
+    found = largest - fabs(x) <= largest * 0.0009765625f;
+  }
+  s[ulong(j) * p.step + p.down] = x < 0.0f ? -1.0f : 1.0f;
 }

@@ -40,6 +40,6 @@ struct rand_args {
 struct colstat_args {
   tsr_uint rows, cols, rs, cs, shift;
   tsr_uint chunks, chunk_rows, strips; /* parts: chunks of rows, strips of columns */
-  tsr_uint step;                       /* between the numbers of S */
+  tsr_uint step, down;                 /* between the numbers of S, and to those of its second row */
 };
 #endif

@@ -1,5 +1,5 @@
-// gemqrt, products with blocks of reflectors, by the plain loops and the fast ones, on every instruction set: against
-// its definition in float64 with the bound that follows from it, and what it refuses.
+// larft and gemqrt, triangles of blocks of reflectors and products with them, by the plain loops and the fast ones, on
+// every instruction set: against their definitions in float64 with the bounds that follow, and what they refuse.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as abi from "../ffi/symbols.ts";
@@ -107,33 +107,75 @@ function applied(raw: Raw, c: Case, tile: number = abi.TSR_TILE_DEFAULT): Float6
   return C.values();
 }
 
+/** Each element of N against (I + N) T = I, column by column from the right: N is rounded once, T is of size 1. */
+function judgeTriangles({ size: [m, n, nb] }: Case, V: Float64Array, N: Operand): void {
+  for (let j = 0; j < n; j += nb) {
+    const b = Math.min(nb, n - j), T = new Float64Array(b * b);
+    for (let r = 0; r < b; r++) {
+      for (let c = r; c < b; c++) {
+        for (let i = j; i < m; i++) T[r * b + c]! += V[i * n + j + r]! * V[i * n + j + c]!;
+      }
+      T[r * b + r] = T[r * b + r]! / 2 || 1;
+    }
+    for (let r = 0; r < b; r++) {
+      for (let c = 0; c < nb; c++) {
+        const inside = c >= r && c < b;
+        if (!inside) assert.equal(N.get(j + r, c), 0, `(${j + r},${c}) is outside the triangle`);
+        let product = 0, size = 0;
+        for (let q = r; q <= c && inside; q++) {
+          const factor = N.get(j + r, q) + (q === r ? 1 : 0), t = T[q * b + c]!;
+          product += factor * t;
+          size += Math.abs(N.get(j + r, q) * t);
+        }
+        const error = Math.abs(product - (r === c ? 1 : 0));
+        if (inside) assert.ok(error <= u * size + 1e-14, `(${j + r},${c}): off by ${error}, bound ${u * size}`);
+      }
+    }
+  }
+}
+
+function formed(raw: Raw, c: Case, tile: number = abi.TSR_TILE_DEFAULT): Float64Array {
+  const { V, N } = operands(raw, c), [m, n] = c.size;
+  const lengths = Array.from({ length: n }, (_, j) => Math.hypot(...V.values().filter((_, at) => at % n === j)));
+  V.fill((i, j) => (j % 5 === 3 ? 0 : Math.fround(V.get(i, j) * Math.SQRT2 / lengths[j]! * (1 + i / m / 100))));
+  const given = V.data.slice();
+  raw.ok(raw.native.tsr_larft(raw.context, V.view, N.view, options({ [abi.TSR_OPTION_TILE]: tile })));
+  raw.run();
+  assert.deepEqual(V.data, given, "an input has changed");
+  assert.equal(N.damage(), -1, "an element outside N has changed");
+  judgeTriangles(c, V.values(), N);
+  return N.values();
+}
+
 const isas = testDevice().name === "metal" ? [abi.TSR_ISA_BEST] : instructionSets();
 const title = ({ size, constant }: Case): string => `${size.join("x")}${constant ? " constant" : ""}`;
 
-describe("gemqrt", () => {
-  for (const isa of isas) {
-    for (const tile of [abi.TSR_TILE_DEFAULT, abi.TSR_TILE_REFERENCE]) {
-      it(`is what it is defined to be, isa ${isa}, tile ${tile}`, async () => {
-        using raw = new Raw({ isa });
-        await every(thinned(all, 2), title, (c) => void applied(raw, c, tile));
-      });
+for (const [name, run] of [["larft", formed], ["gemqrt", applied]] as const) {
+  describe(name, () => {
+    for (const isa of isas) {
+      for (const tile of [abi.TSR_TILE_DEFAULT, abi.TSR_TILE_REFERENCE]) {
+        it(`is what it is defined to be, isa ${isa}, tile ${tile}`, async () => {
+          using raw = new Raw({ isa });
+          await every(thinned(all, 2), title, (c) => void run(raw, c, tile));
+        });
+      }
     }
-  }
 
-  it("takes empty matrices", () => {
-    using raw = new Raw();
-    for (const size of [[5, 0, 0, 3], [0, 0, 0, 3], [5, 3, 2, 0]] as const) applied(raw, { size });
-  });
-
-  it("gives the same bits for any number of threads", () => {
-    const c: Case = { size: sized([400, 200, 32, 150], [70, 40, 16, 40]) };
-    const [one, ...others] = [1, 2, 3, 8].map((threads) => {
-      using raw = new Raw({ threads });
-      return applied(raw, c);
+    it("takes empty matrices", () => {
+      using raw = new Raw();
+      for (const size of [[5, 0, 0, 3], [0, 0, 0, 3], [5, 3, 2, 0]] as const) run(raw, { size });
     });
-    for (const other of others) assert.deepEqual(other, one);
+
+    it("gives the same bits for any number of threads", () => {
+      const c: Case = { size: sized([400, 200, 32, 150], [70, 40, 16, 40]) };
+      const [one, ...others] = [1, 2, 3, 8].map((threads) => {
+        using raw = new Raw({ threads });
+        return run(raw, c);
+      });
+      for (const other of others) assert.deepEqual(other, one);
+    });
   });
-});
+}
 
 const f64 = { type: abi.TSR_F64 };
 type Shapes = Parameters<Refusal[3]>[0];
@@ -147,7 +189,12 @@ function refusal(change: (t: Shapes) => Partial<Record<"V" | "N" | "C", Uint32Ar
 }
 
 check("gemqrt", [
-  ["more reflectors than rows", abi.TSR_E_SHAPE, /gemqrt: V is 4x5/, refusal((t) => ({ V: t.v(4, 5) }))],
+  [
+    "more reflectors than rows",
+    abi.TSR_E_SHAPE,
+    /gemqrt: V is 4x5; it must not have more columns/,
+    refusal((t) => ({ V: t.v(4, 5) })),
+  ],
   ["N of another order", abi.TSR_E_SHAPE, /N is 6x2; it must be 5x2/, refusal((t) => ({ N: t.v(6, 2) }))],
   ["wide blocks", abi.TSR_E_SHAPE, /N is 5x129; it must be 5x128/, refusal((t) => ({ N: t.v(5, 129) }))],
   ["blocks of nothing", abi.TSR_E_SHAPE, /N is 5x0; its columns/, refusal((t) => ({ N: t.v(5, 0) }))],
@@ -163,5 +210,15 @@ check("gemqrt", [
       C[abi.TSR_VIEW_COLS] = 4;
       return { V, C };
     }),
+  ],
+]);
+
+check("larft", [
+  ["blocks of nothing", abi.TSR_E_SHAPE, /larft: N is 5x0/, (t) => t.n.tsr_larft(t.c, t.v(6, 5), t.v(5, 0), t.o)],
+  [
+    "N transposed",
+    abi.TSR_E_ARGUMENT,
+    /N must not be/,
+    (t) => t.n.tsr_larft(t.c, t.v(6, 5), t.v(5, 2, { trans: true }), t.o),
   ],
 ]);
