@@ -18,7 +18,7 @@ const FLAT = 0.9;
 /** Below this part of the largest a singular value says little about the length of B z. */
 const SMALL = 2 ** -12;
 /** Passes of Gram-Schmidt that make the left vectors orthonormal for all but matrices of rank 1 or 2 as a rule. */
-const FEW = 3;
+const FEW = 2;
 
 /** A = U diag(s) Vᵀ with U m x n and V n x n. */
 export interface Decomposed {

@@ -59,16 +59,20 @@ function panel({ Q, R, from, b, near, t, redo, C, Ts, loss }: Panels, j: number,
   const [P, W, products] = [Q.cols(0, j), Q.cols(j, e), packed(C, e, w)], c = products.rows(0, j);
   const [S, T] = [R.sub(0, j, j - from, e - from), R.sub(j, e, j - from, e - from)];
   const [T1, T2] = [Ts.sub(0, w, 0, w), Ts.sub(b, b + w, 0, w)];
-  gemm(1, P.T, W, 0, S, t); //                         S = Qᵀ W
-  gemm(-1, P, S, 1, W, t); //                          W = W - Q S
+  if (j > 0) {
+    gemm(1, P.T, W, 0, S, t); //                       S = Qᵀ W
+    gemm(-1, P, S, 1, W, t); //                        W = W - Q S
+  }
   orth(W, T, again(0), TINY, SEED + j); //             W = W T⁻¹
   for (let pass = 1; pass < passes; pass++) {
     const decides = pass === 1 && !near && j > 0;
     let o = decides ? t : { ...t, when: again(pass - 1) };
-    gemm(1, P.T, W, 0, c, o); //                       C = Qᵀ W
+    if (j > 0) gemm(1, P.T, W, 0, c, o); //            C = Qᵀ W
     if (decides && b > 1) o = { ...t, when: lost(W, products, loss, t) };
-    gemm(-1, P, c, 1, W, o); //                        W = W - Q C
-    gemm(1, c, T, 1, S, o); //                         S = S + C T
+    if (j > 0) {
+      gemm(-1, P, c, 1, W, o); //                      W = W - Q C
+      gemm(1, c, T, 1, S, o); //                       S = S + C T
+    }
     const floor = pass < LAST_CHANCE ? TINY : NOISE;
     orth(W, T1, again(pass), floor, SEED + j + pass * Q.shape[1], o); // W = W T₁⁻¹
     gemm(1, T1, T, 0, T2, o); //                       T = T₁ T
