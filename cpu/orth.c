@@ -196,7 +196,8 @@ static void multiply_rows(void *context, size_t chunk, uint32_t worker) {
                        .ldc = W->ld,
                        .cut = (narrow ? nr / 2 : nr) - cols,
                        .alpha = 1,
-                       .ahead = (const char *)row};
+                       .ahead = (const char *)(row + 2 * height * W->ld + j * nr), /* the tile after the next */
+                       .stride = W->ld * sizeof(float)};
       f->kernels->tile[1][narrow][height](&tile);
     }
   }
