@@ -58,6 +58,9 @@ typedef struct {
   tsr_place gate;            /* where the predicate lies on the device */
 } tsr_op;
 
+/* Most columns of a panel of a reduction, and of a block of reflectors. */
+enum { TSR_BLOCK_COLUMNS = 128 };
+
 /* The two products that atav is: Y = A V, and then Z = A'Y. */
 void tsr_atav_products(const tsr_op *atav, tsr_op *products);
 

@@ -139,7 +139,8 @@ static int32_t reduce(uint32_t ctx, tsr_op_id id, const uint32_t *const *views, 
   tsr_encoding e;
   int32_t status = tsr_begin(&e, ctx, id, 5, views, options);
   if (status != TSR_OK) return status;
-  size_t m = e.op->v[0].rows, n = e.op->v[0].cols, nb = e.op->v[4].cols, most = n < 128 ? n : 128;
+  size_t m = e.op->v[0].rows, n = e.op->v[0].cols, nb = e.op->v[4].cols;
+  size_t most = n < TSR_BLOCK_COLUMNS ? n : TSR_BLOCK_COLUMNS;
   if (id == TSR_OP_LATRD) status = tsr_match(&e, 0, ROWS, 0, COLS);
   if (m < n && status == TSR_OK) {
     return tsr_fail(e.context, TSR_E_SHAPE, "labrd: A is %zux%zu; with more columns than rows, reduce A'", m, n);
@@ -172,7 +173,7 @@ static int32_t check_reflectors(tsr_encoding *e) {
     return tsr_fail(e->context, TSR_E_SHAPE, "%s: N is %zux0; its columns are the reflectors of a block", op,
                     e->op->v[1].rows);
   }
-  return tsr_exactly(e, 1, n, nb < 128 ? nb : 128);
+  return tsr_exactly(e, 1, n, nb < TSR_BLOCK_COLUMNS ? nb : TSR_BLOCK_COLUMNS);
 }
 
 int32_t tsr_larft(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *options) {

@@ -287,17 +287,16 @@ static void find_first(const tsr_run *run, const tsr_view *A, uint32_t *info) {
   }
 }
 
-/* The signs of some columns, row by row, as long as there are columns whose entry has not come. The difference from a
- * number not far below the largest is exact. */
+/* The signs of some columns, row by row, as long as there are columns whose entry has not come. */
 static void find_signs(void *context, size_t index, uint32_t worker) {
   const colstat *c = context;
   size_t rs = c->A->trans ? 1 : c->A->ld, cs = c->A->trans ? c->A->ld : 1, first = index * SIGNS;
   const float *a = (const float *)c->A->data + first * cs;
   size_t open[SIGNS], left = tsr_min(SIGNS, c->n - first);
-  float largest[SIGNS];
+  double least[SIGNS];
   (void)worker;
   for (size_t j = 0; j < left; j++) {
-    largest[j] = (float)tsr_get(c->S, 0, first + j);
+    least[j] = (1 - 0x1p-10) * tsr_get(c->S, 0, first + j);
     open[j] = j;
     tsr_set(c->S, 1, first + j, 1);
   }
@@ -307,7 +306,7 @@ static void find_signs(void *context, size_t index, uint32_t worker) {
     for (size_t q = 0; q < before; q++) {
       size_t j = open[q];
       float x = a[j * cs];
-      if (!(largest[j] - fabsf(x) <= largest[j] * 0x1p-10f)) open[left++] = j;
+      if (fabs((double)x) < least[j]) open[left++] = j;
       else if (x < 0) tsr_set(c->S, 1, first + j, -1);
     }
   }

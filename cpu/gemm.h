@@ -33,7 +33,6 @@ typedef struct {
   size_t stride;
 } tsr_tile;
 
-enum { TSR_BLOCK_COLUMNS = 128 }; /* most of a panel of a reduction, and of a block of reflectors */
 enum { TSR_CHAINS = 16, TSR_TILE_SIZE_MAX = 512, TSR_CHAIN_DEFAULT = 256, TSR_PACK_SLACK = 16 };
 
 typedef void (*tsr_tile_kernel)(const tsr_tile *tile);

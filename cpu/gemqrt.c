@@ -23,7 +23,8 @@ typedef struct {
   tsr_cut strips;      /* panels of C */
   size_t panel;        /* floats of one */
   size_t wide;         /* doubles of the rows of a panel that a block begins with, in panels of nr64 columns */
-  float *panels;       /* for each thread: those of a strip, */
+  size_t slots;        /* strips in work at once at most; for each */
+  float *panels;       /* its panels, */
   double *w, *operand; /* W = V'C, and what is multiplied by a triangle; */
   float *x;            /* and W in float32 */
 } reflection;
@@ -127,10 +128,10 @@ static void subtract(const reflection *p, const block *b, const float *x, float 
   }
 }
 
-static void apply_block(const reflection *p, const block *b, uint32_t worker, float *panel) {
+static void apply_block(const reflection *p, const block *b, size_t slot, float *panel) {
   size_t nr = p->kernels->nr, numbers = b->count * nr;
-  double *w = p->w + worker * p->nb * nr, *operand = p->operand + worker * p->wide;
-  float *x = p->x + worker * p->nb * nr;
+  double *w = p->w + slot * p->nb * nr, *operand = p->operand + slot * p->wide;
+  float *x = p->x + slot * p->nb * nr;
   tsr_pack top = {.w = p->kernels->nr64,
                   .panel = operand_panel(p),
                   .width = nr,
@@ -149,7 +150,8 @@ static void apply_block(const reflection *p, const block *b, uint32_t worker, fl
 static void apply_strip(void *context, size_t strip, uint32_t worker) {
   const reflection *p = context;
   size_t nr = p->kernels->nr, count = tsr_cut_size(&p->strips, strip), col = tsr_cut_start(&p->strips, strip) * nr;
-  float *panels = p->panels + worker * tsr_cut_size(&p->strips, 0) * p->panel, *c = (float *)p->C->data + col;
+  size_t slot = p->slots == p->strips.count ? strip : worker;
+  float *panels = p->panels + slot * tsr_cut_size(&p->strips, 0) * p->panel, *c = (float *)p->C->data + col;
   tsr_pack pack = {.w = nr,
                    .panel = p->panel,
                    .width = tsr_min(p->C->cols - col, count * nr),
@@ -159,7 +161,7 @@ static void apply_strip(void *context, size_t strip, uint32_t worker) {
   p->kernels->pack(&pack, panels);
   for (size_t index = tsr_parts(p->V->cols, p->nb); index-- > 0 && !tsr_stopped(p->run);) {
     block b = block_of(p, index);
-    for (size_t q = 0; q < count; q++) apply_block(p, &b, worker, panels + q * p->panel);
+    for (size_t q = 0; q < count; q++) apply_block(p, &b, slot, panels + q * p->panel);
   }
   tsr_unpack(&pack, panels, c, p->C->ld);
 }
@@ -172,19 +174,20 @@ int32_t tsr_fast_gemqrt(tsr_run *run, const tsr_op *op) {
   if (p.nb == 0 || panels == 0) return TSR_OK;
   size_t blocks = tsr_parts(p.V->cols, p.nb);
   p.strips = tsr_cut_of(panels, tsr_max(1, tsr_min(STRIP_PANELS, panels / threads)));
+  p.slots = tsr_min(threads, p.strips.count);
   p.corner = tsr_round_up(tsr_parts(p.nb, p.kernels->mr64) * corner_panel(&p), 8);
   p.wide = tsr_round_up(nr / p.kernels->nr64 * operand_panel(&p), 8);
   p.panel = tsr_round_up(p.C->rows * nr + TSR_PACK_SLACK, 16);
   size_t strip = tsr_cut_size(&p.strips, 0) * p.panel, rows = p.nb * nr;
   size_t v = tsr_round_up((blocks * p.V->rows - blocks * (blocks - 1) / 2 * p.nb) * p.nb, 16);
-  size_t doubles = 2 * blocks * p.corner + threads * (p.wide + rows), floats = v + threads * (strip + rows);
+  size_t doubles = 2 * blocks * p.corner + p.slots * (p.wide + rows), floats = v + p.slots * (strip + rows);
   p.corners = tsr_scratch(run, doubles * sizeof(double) + floats * sizeof(float));
   if (p.corners == NULL) return TSR_E_MEMORY;
   p.w = p.corners + 2 * blocks * p.corner;
-  p.operand = p.w + threads * rows;
-  p.v = (float *)(p.operand + threads * p.wide);
+  p.operand = p.w + p.slots * rows;
+  p.v = (float *)(p.operand + p.slots * p.wide);
   p.x = p.v + v;
-  p.panels = p.x + threads * rows;
+  p.panels = p.x + p.slots * rows;
   tsr_pool_run(run->pool, blocks, copy_block, &p);
   tsr_pool_run(run->pool, p.strips.count, apply_strip, &p);
   return TSR_OK;

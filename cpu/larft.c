@@ -52,7 +52,7 @@ static void invert(const triangles *p, size_t first, size_t count, double *g) {
       for (size_t k = j; k < count; k++) row[k] -= f[j] * later[k];
     }
     float *to = (float *)p->N->data + (first + i) * p->N->ld;
-    for (size_t k = 0; k < p->nb; k++) to[k] = 0;
+    for (size_t k = 0; k < p->N->cols; k++) to[k] = 0;
     to[i] = (float)((1 - t) / t);
     row[i] = 1 / t;
     for (size_t k = i + 1; k < count; k++) {

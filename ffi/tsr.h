@@ -243,13 +243,13 @@ TSR_API int32_t tsr_labrd(uint32_t ctx, const uint32_t *A, const uint32_t *L, co
                           const uint32_t *DE, const uint32_t *options);
 /* A product Q of reflectors that are the columns of V (m x n, m >= n), first at the left, nb <= 128 of them in a
  * block: the one that begins at column j is I - W (I + N_j) W' with W the rows from j on of its columns of V, 0 above
- * their diagonal, and N_j upper triangular, at the rows from j on of N (n x nb).
+ * their diagonal, and N_j the rows of N (n x nb) from j on, 0 below theirs.
  *
  * larft: N_j = inv(T) - I for T = striu(W'W) + diag(W'W)/2, in float64, rounded once; where a column is 0, so is that
- * of N. What it writes below the triangles, and behind the last, is 0. */
+ * of N. */
 TSR_API int32_t tsr_larft(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *options);
 /* gemqrt: C = Q C in place, C m x k. What the first nb rows of each W add to W'C, and N_j times that, is summed in
- * float64. */
+ * float64 or better than 2^-44, and rounded once each at most. */
 TSR_API int32_t tsr_gemqrt(uint32_t ctx, const uint32_t *V, const uint32_t *N, const uint32_t *C,
                            const uint32_t *options);
 /* Eigenvalues of the symmetric tridiagonal T with the bands DE (f64, 2 x n: diagonal; the other, its last number
@@ -289,8 +289,9 @@ TSR_API int32_t tsr_jacobi(uint32_t ctx, uint32_t form, const uint32_t *G, const
 TSR_API int32_t tsr_apply(uint32_t ctx, uint32_t form, const uint32_t *A, const uint32_t *pairs, const uint32_t *B,
                           const uint32_t *options);
 /* S (f32, 1 x cols, or 2 x cols) = max |a_ij| of each column, NaN counted as Inf; in a second row the sign, 1 or -1, of
- * the first a_ij of a finite column with |a_ij| >= (1 - 2^-10) max. info (u32, 1x2) = row, column (from 1) of the
- * first NaN or Inf in row-major order, 0 0 where there is none. A may be transposed. */
+ * the first a_ij of a finite column with |a_ij| >= (1 - 2^-10) max (on a GPU, of numbers below 2^-116, perhaps that of
+ * another). info (u32, 1x2) = row, column (from 1) of the first NaN or Inf in row-major order, 0 0 where there is none.
+ * A may be transposed. */
 TSR_API int32_t tsr_colstat(uint32_t ctx, const uint32_t *A, const uint32_t *S, const uint32_t *info,
                             const uint32_t *options);
 /* B(:,j) = A(:,j) * s_j, or by its exponent (TSR_NORMALIZE, TSR_RESTORE). S is 1 x cols, or 1x1 for all columns. A and

@@ -60,8 +60,8 @@ const tsr_engine tsr_metal_engine = {
         [TSR_OP_LASET] = perform, [TSR_OP_GEADD] = perform, [TSR_OP_GEMM] = perform, [TSR_OP_ATAV] = perform,
         [TSR_OP_SYRK] = perform, [TSR_OP_TRSM] = perform, [TSR_OP_POTRF] = perform, [TSR_OP_GETRF] = perform,
         [TSR_OP_LASWP] = perform, [TSR_OP_LATRD] = perform, [TSR_OP_LABRD] = perform, [TSR_OP_LARFT] = perform,
-        [TSR_OP_GEMQRT] = perform, [TSR_OP_STEDC] = perform, [TSR_OP_BDSDC] = perform, [TSR_OP_SYEV] = perform, [TSR_OP_COLSTAT] = perform,
-        [TSR_OP_SCALE] = perform, [TSR_OP_ORTH] = perform, [TSR_OP_RESID] = perform, [TSR_OP_RAND] = perform,
-        [TSR_OP_JACOBI] = perform, [TSR_OP_APPLY] = perform,
+        [TSR_OP_GEMQRT] = perform, [TSR_OP_STEDC] = perform, [TSR_OP_BDSDC] = perform, [TSR_OP_SYEV] = perform,
+        [TSR_OP_COLSTAT] = perform, [TSR_OP_SCALE] = perform, [TSR_OP_ORTH] = perform, [TSR_OP_RESID] = perform,
+        [TSR_OP_RAND] = perform, [TSR_OP_JACOBI] = perform, [TSR_OP_APPLY] = perform,
     }
 };

@@ -1,4 +1,4 @@
-/* ops_f64.m: products with float64 results, and residuals, as dispatches of the products in df32. */
+/* ops_f64.m: products with sums in df32, and residuals, as dispatches of the products in df32. */
 #include <math.h>
 #include "ops_f64.h"
 

@@ -216,6 +216,7 @@ function* eigenpairs(call: Call, n: number, c: Float64Array): Algorithm<Eigen> {
   C.host().set(c.map((x) => x / unit));
   const { values, vectors } = yield* eighJob(call, C, {});
   using ascending = vectors;
+  yield settled();
   const v = ascending.readBlock(0, n, 0, n), descending = Matrix.hosted(n, n, call.device);
   const d = descending.host();
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) d[i * n + j] = v[i * n + n - 1 - j]!;

@@ -96,6 +96,6 @@ export function* applyReflectors({ V, N, block }: Reflectors, C: Matrix): Algori
     const count = Math.max(APPLIED, STRETCH / (2 * m * k));
     j = Math.max(0, Math.ceil((e - count) / block) * block);
     gemqrt(V.sub(j, m, j, e), N.rows(j, e), C.rows(j, m));
-    if (j > 0) yield progress("reflectors", n - j, n);
+    yield progress("reflectors", n - j, n);
   }
 }

@@ -76,7 +76,7 @@ test("cli: info tells what is in use, and its self-test passes", async () => {
 
 // ---- the report ----
 
-/** Every operation of tsr.h but stedc, bdsdc and gemqrt, which eigh and svd end with. */
+/** Every operation of tsr.h but stedc, bdsdc, larft and gemqrt, which eigh and svd end with. */
 const operations = [
   ...["gemm reference", "gemm integers", "gemm float64", "atav", "syrk", "trsm", "potrf", "getrf", "laswp", "orth"],
   ...["eigh (latrd)", "svd (labrd)", "resid", "rand uniform", "rand normal", "laset", "geadd", "scale", "colstat"],
@@ -176,11 +176,12 @@ const plants: Readonly<Record<string, Plant>> = {
   }),
 };
 
-/** The trials that fail with a fault. */
+/** The trials whose figures a fault puts beyond their bounds: not those that it ends with an error. */
 function failing(plant: Plant): string[] {
   const { library } = testDevice(), { native } = load([library]);
   using device = new Device("cpu", { ...native, ...plant(native) }, library, 1);
-  return tryOperations([device]).filter(({ pass }) => !pass).map((trial) => trial.name);
+  const wrong = tryOperations([device]).filter(({ pass }) => !pass);
+  return wrong.filter(({ sides }) => Object.keys(sides[0]!.figures).length > 0).map((trial) => trial.name);
 }
 
 for (const [name, plant] of Object.entries(plants)) {
@@ -191,7 +192,11 @@ for (const [name, plant] of Object.entries(plants)) {
 }
 
 test("cli: the self-test sees reflectors that are left out", () => {
-  const wrong = failing((n) => ({ tsr_gemqrt: (c, _V, _N, C, o) => n.tsr_geadd(c, 1, C, 0, C, o) }));
+  const none = (view: ArrayBufferView, word: number): Uint32Array<ArrayBuffer> =>
+    Uint32Array.from(view as Uint32Array, (value, i) => i === word ? 0 : value);
+  const wrong = failing((n) => ({
+    tsr_gemqrt: (c, V, N, C, o) => n.tsr_gemqrt(c, none(V, abi.TSR_VIEW_COLS), none(N, abi.TSR_VIEW_ROWS), C, o),
+  }));
   assert.deepEqual(wrong.filter((name) => /^(eigh|svd)/.test(name)), ["eigh (latrd)", "svd (labrd)"]);
 });
 

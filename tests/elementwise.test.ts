@@ -142,13 +142,15 @@ test("colstat: in a second row of S the signs of the first entries within 2^-10 
   everyTile((raw, o, what) => {
     for (const [m, n] of sizes) {
       for (const shape of [{}, trans]) {
-        const A = operand(raw, m, n, shape), S = operand(raw, 2, n, shape), info = operand(raw, 1, 2, u32);
+        const A = operand(raw, m, n, shape), S = operand(raw, 2, n), info = operand(raw, 1, 2, u32);
         A.fill((i, j) => { // near ties of both signs, a column of zeros
           const near = (i * 7 + j) % 3 === 0 ? 1 - 2 ** -11 : (i + j) % 4 === 1 ? 1 - 2 ** -9 : 1;
           return j % 6 === 5 ? -0 : Math.fround(((i + 2 * j) % 5 < 2 ? -3 : 3) * near);
         });
+        if (m > 0 && n > 2) A.data[A.at(m - 1, 2)] = NaN; // does nothing to its neighbours
         run(raw, raw.native.tsr_colstat(raw.context, A.view, S.view, info.view, o), A, S, info);
         for (let j = 0; j < n; j++) {
+          if (j === 2) continue;
           const largest = Math.max(0, ...Array.from({ length: m }, (_, i) => Math.abs(A.get(i, j))));
           assert.deepEqual([S.get(0, j), S.get(1, j)], [largest, signOf(A, j, largest)], `${what} ${m}x${n}, ${j}`);
         }

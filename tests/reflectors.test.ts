@@ -21,7 +21,7 @@ interface Case {
 
 const cases: readonly Case[] = [
   ...([[1, 1, 1, 1], [5, 3, 2, 1], [32, 32, 32, 16], [33, 32, 32, 17], [64, 64, 6, 15], [100, 70, 32, 33]] as const),
-  ...([[200, 128, 128, 40], [545, 33, 16, 7], [1100, 9, 9, 65], [129, 100, 7, 130]] as const),
+  ...([[200, 128, 128, 40], [545, 33, 16, 7], [1100, 9, 9, 65], [129, 100, 7, 130], [5, 3, 7, 4]] as const),
 ].map((size) => ({ size }));
 const all: readonly Case[] = [...cases, { size: [64, 64, 64, 20], constant: true }, {
   size: [600, 50, 25, 9],
@@ -214,6 +214,12 @@ check("gemqrt", [
 ]);
 
 check("larft", [
+  ["more columns than rows", abi.TSR_E_SHAPE, /larft: V is 4x5/, (t) => t.n.tsr_larft(t.c, t.v(4, 5), t.v(5, 2), t.o)],
+  ["N in V", abi.TSR_E_ALIAS, /N and V overlap/, (t) => {
+    const V = t.v(5, 5), N = V.slice();
+    N[abi.TSR_VIEW_COLS] = 2;
+    return t.n.tsr_larft(t.c, V, N, t.o);
+  }],
   ["blocks of nothing", abi.TSR_E_SHAPE, /larft: N is 5x0/, (t) => t.n.tsr_larft(t.c, t.v(6, 5), t.v(5, 0), t.o)],
   [
     "N transposed",

@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 function readTree(): Map<string, string> {
   const tree = new Map<string, string>();
-  for (const folder of ["src", "ffi", "core", "cpu", "tests", "scripts", "bench"]) {
+  for (const folder of ["src", "ffi", "core", "cpu", "metal", "vendor", "tests", "scripts", "bench"]) {
     for (const name of readdirSync(join(root, folder), { recursive: true }) as string[]) {
       if (/\.\w+$/.test(name)) tree.set(`${folder}/${name}`, readFileSync(join(root, folder, name), "utf8"));
     }

@@ -100,9 +100,7 @@ function checkOrder(tree: Tree): string[] {
 }
 
 /** What an algorithm may know, beside other algorithms: those are all that stand between src/small and src/index. */
-const words = ["errors", "input", "matrix", "blas", "call", "check", "small", "proof"].map((name) =>
-  `src/${name}`
-);
+const words = ["errors", "input", "matrix", "blas", "call", "check", "small", "proof"].map((name) => `src/${name}`);
 
 function checkAlgorithms(tree: Tree): string[] {
   const order = importOrder(tree.get("README.md") ?? "").flat();
@@ -140,7 +138,8 @@ function checkEnvironment(tree: Tree): string[] {
 /** Files that something outside the tree starts: package.json's commands and entry points, test runner, C compiler. */
 function isEntry(path: string): boolean {
   const named = ["scripts/main.mjs", "src/index.ts", "src/blas.ts", "src/cli.ts", "src/probe.ts", "ffi/tsr.h"];
-  return named.includes(path) || /^tests\/.*\.test\.ts$/.test(path) || /^(core|cpu)\/[^/]*\.c$/.test(path);
+  const compiled = /^(core|cpu|vendor|metal)\/[^/]*\.[cm]$|^metal\/kernels\/[^/]*\.metal$/;
+  return named.includes(path) || /^tests\/.*\.test\.ts$/.test(path) || compiled.test(path);
 }
 
 function checkDeadFiles(tree: Tree): string[] {
@@ -255,8 +254,7 @@ function checkVersions(tree: Tree): string[] {
 const mine = (path: string): boolean => path !== "tests/tidy.ts" && path !== "tests/tidy.test.ts";
 
 /** Folders of a person or of one machine; Homebrew installs in the same place everywhere. */
-const ONE_MACHINE =
-  /(?:^|[\s"'`(=:])\/(?:home|root|Users|work|tmp|opt(?!\/homebrew)|mnt)\//;
+const ONE_MACHINE = /(?:^|[\s"'`(=:])\/(?:home|root|Users|work|tmp|opt(?!\/homebrew)|mnt)\//;
 
 export const rules: readonly Rule[] = [
   { name: "import order", why: "a layer may know only the layers below it", check: checkOrder },

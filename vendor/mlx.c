@@ -108,8 +108,9 @@ static void *open_mlx(tsr_run *run, const char *path) {
   void *library = m ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
   const char *missing = library ? find_functions(library, &m->f) : NULL;
   if (!library || missing) {
-    if (missing) snprintf(run->trouble, sizeof run->trouble, "%s has no %s; mlx-c 0.6 or later is needed", path, missing);
-    else snprintf(run->trouble, sizeof run->trouble, "%s", m ? dlerror() : "no memory");
+    size_t room = sizeof run->trouble;
+    if (missing) snprintf(run->trouble, room, "%s has no %s; mlx-c 0.6 or later is needed", path, missing);
+    else snprintf(run->trouble, room, "%s", m ? dlerror() : "no memory");
     free(m);
     return NULL;
   }

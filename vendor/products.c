@@ -1,6 +1,7 @@
 /* products.c: the products and triangular solves of a vendor's BLAS. Such libraries add in long chains in some shapes
- * (MKL where C is narrow, BLIS where A is transposed), so a deep product is computed in parts that are added up here. An
- * operation that asks for short chains, float64 results or scalars that are no float32 is left to the tiled kernels. */
+ * (MKL where C is narrow, BLIS where A is transposed), so a deep product is computed in parts that are added up here.
+ * An operation that asks for short chains, float64 results or scalars that are no float32 is left to the tiled kernels.
+ */
 #include "../cpu/pool.h"
 #include "blas.h"
 #include "parts.h"
@@ -26,8 +27,12 @@ bool tsr_blas_keeps_contract(const tsr_op *op) {
 static int turned(bool trans) { return trans ? TSR_CBLAS_TRANSPOSED : TSR_CBLAS_PLAIN; }
 
 /* Columns from t on as the product sees them, or rows: where the numbers of a part of the depth begin. */
-static const float *from_column(const tsr_view *v, size_t t) { return (const float *)v->data + (v->trans ? t * v->ld : t); }
-static const float *from_row(const tsr_view *v, size_t t) { return (const float *)v->data + (v->trans ? t : t * v->ld); }
+static const float *from_column(const tsr_view *v, size_t t) {
+  return (const float *)v->data + (v->trans ? t * v->ld : t);
+}
+static const float *from_row(const tsr_view *v, size_t t) {
+  return (const float *)v->data + (v->trans ? t : t * v->ld);
+}
 
 /* One row or column of C: a matrix times a vector, without copies. */
 static bool multiply_vector(const tsr_blas *blas, const tsr_op *op, const tsr_view *a, bool a_trans,

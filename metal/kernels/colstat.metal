@@ -1,6 +1,6 @@
 /* colstat.metal: largest absolute value of each column and the place of the first NaN or Inf, in two steps: parts of
- * rows and columns, then all parts of a column; and the signs of near largest values, a column for each thread. Bits of |x| order as the numbers do, NaN above Inf, so maxima are
- * exact in any order. 256 threads. */
+ * rows and columns, then all parts of a column; and the signs of near largest values, a column for each thread. Bits
+ * of |x| order as the numbers do, NaN above Inf, so maxima are exact in any order. 256 threads. */
 #include <metal_stdlib>
 #include "elementwise_args.h"
 using namespace metal;

@@ -218,19 +218,9 @@ inline void jacobi_plain(constant jacobi_args &p, device float *J, uint block, f
   }
 }
 
-kernel void jacobi_blocks_of(constant jacobi_args &p [[buffer(0)]], device const uint *gate [[buffer(1)]],
-                             device const uint *G [[buffer(2)]], device float *J [[buffer(3)]],
-                             device uint *words [[buffer(4)]], uint group [[threadgroup_position_in_grid]],
-                             uint t [[thread_index_in_threadgroup]], uint lane [[thread_index_in_simdgroup]],
-                             uint simdgroup [[simdgroup_index_in_threadgroup]]) {
-  threadgroup float2 g[JACOBI_ORDER * (JACOBI_ORDER + 1u) / 2u];
-  threadgroup int exponents[JACOBI_GROUPS];
-  threadgroup uint flags[JACOBI_GROUPS];
-  if (*gate == 0u) return;
-  uint block = p.first + group;
-  uint seats = (p.k + 1u) / 2u;
-
-  int largest = SCALED_ZERO;
+/* The largest exponent of a block, and whether it has a NaN or Inf. */
+inline bool jacobi_survey(constant jacobi_args &p, device const uint *G, uint block, threadgroup int *exponents,
+                          threadgroup uint *flags, thread int &largest, uint lane, uint simdgroup) {
   bool special = false;
   for (uint i = simdgroup; i < p.k; i += JACOBI_GROUPS) {
     for (uint j = lane; j <= i; j += 32u) {
@@ -250,13 +240,12 @@ kernel void jacobi_blocks_of(constant jacobi_args &p [[buffer(0)]], device const
     largest = max(largest, exponents[s]);
     special = special || flags[s] != 0u;
   }
+  return special;
+}
 
-  jacobi_measure m;
-  int shift = jacobi_scale(p, largest, m);
-  for (uint i = simdgroup; i < 2u * seats; i += JACOBI_GROUPS) {
-    for (uint j = lane; j <= i; j += 32u) g[jacobi_at(i, j)] = jacobi_scaled(jacobi_element(p, G, block, i, j), shift);
-  }
-  threadgroup_barrier(mem_flags::mem_threadgroup);
+/* Whether any element is not small. */
+inline bool jacobi_turns(constant jacobi_args &p, thread const jacobi_measure &m, threadgroup const float2 *g,
+                         threadgroup uint *flags, uint lane, uint simdgroup) {
   bool turn = false;
   for (uint i = simdgroup; i < p.k; i += JACOBI_GROUPS) {
     for (uint j = lane; j < i; j += 32u) {
@@ -268,7 +257,31 @@ kernel void jacobi_blocks_of(constant jacobi_args &p [[buffer(0)]], device const
   if (lane == 0u) flags[simdgroup] = turn ? 1u : 0u;
   threadgroup_barrier(mem_flags::mem_threadgroup);
   for (uint s = 0u; s < JACOBI_GROUPS; s++) turn = turn || flags[s] != 0u;
+  return turn;
+}
 
+kernel void jacobi_blocks_of(constant jacobi_args &p [[buffer(0)]], device const uint *gate [[buffer(1)]],
+                             device const uint *G [[buffer(2)]], device float *J [[buffer(3)]],
+                             device uint *words [[buffer(4)]], uint group [[threadgroup_position_in_grid]],
+                             uint t [[thread_index_in_threadgroup]], uint lane [[thread_index_in_simdgroup]],
+                             uint simdgroup [[simdgroup_index_in_threadgroup]]) {
+  threadgroup float2 g[JACOBI_ORDER * (JACOBI_ORDER + 1u) / 2u];
+  threadgroup int exponents[JACOBI_GROUPS];
+  threadgroup uint flags[JACOBI_GROUPS];
+  if (*gate == 0u) return;
+  uint block = p.first + group;
+  uint seats = (p.k + 1u) / 2u;
+
+  int largest = SCALED_ZERO;
+  bool special = jacobi_survey(p, G, block, exponents, flags, largest, lane, simdgroup);
+
+  jacobi_measure m;
+  int shift = jacobi_scale(p, largest, m);
+  for (uint i = simdgroup; i < 2u * seats; i += JACOBI_GROUPS) {
+    for (uint j = lane; j <= i; j += 32u) g[jacobi_at(i, j)] = jacobi_scaled(jacobi_element(p, G, block, i, j), shift);
+  }
+  threadgroup_barrier(mem_flags::mem_threadgroup);
+  bool turn = jacobi_turns(p, m, g, flags, lane, simdgroup);
   if (t == 0u) words[block] = special || turn ? 1u : 0u;
   if (special || !turn) {
     float lost = as_type<float>(0x7fc00000u);
