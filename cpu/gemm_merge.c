@@ -1,4 +1,4 @@
-/* gemm_merge.c: operands of a product, and the way of its sums into C. */
+/* gemm_merge.c: operands of a product, and the ways of its sums and of panels to where they belong. */
 #include <string.h>
 #include "gemm.h"
 

@@ -1,5 +1,6 @@
 /* larft.c: the triangles of blocks of reflectors: V'V in float64, and its upper triangle with half the diagonal
- * inverted. A block for each thread at a time. */
+ * inverted. A block for each thread at a time: products as those of gemm, which share out one block after the other,
+ * take twice as long with two threads. */
 #include <string.h>
 #include "fast.h"
 #include "gemm.h"

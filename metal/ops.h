@@ -39,6 +39,14 @@ static inline tsr_view tsr_part(const tsr_view *v, size_t i, size_t j, size_t ro
   return part;
 }
 
+/* A part of this operation: another one, whose scalars and operands the caller sets. */
+static inline tsr_op tsr_part_of(const tsr_op *op, tsr_op_id id) {
+  tsr_op part = *op;
+  part.id = id;
+  part.tile = TSR_TILE_DEFAULT;
+  return part;
+}
+
 static inline uint32_t tsr_groups_for(size_t whole, size_t part) { return (uint32_t)((whole + part - 1) / part); }
 
 #endif

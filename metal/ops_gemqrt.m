@@ -7,8 +7,7 @@ enum { CHAIN = 32 };
 /* C = alpha A B + beta C, by gemm's kernels or in df32. */
 static int32_t product(tsr_run *run, const tsr_op *op, tsr_kernel kernel, double alpha, const tsr_view *A,
                        const tsr_view *B, double beta, const tsr_view *C) {
-  tsr_op part = *op;
-  part.id = TSR_OP_GEMM;
+  tsr_op part = tsr_part_of(op, TSR_OP_GEMM);
   part.alpha = alpha;
   part.beta = beta;
   part.chain = CHAIN;
@@ -19,8 +18,7 @@ static int32_t product(tsr_run *run, const tsr_op *op, tsr_kernel kernel, double
 }
 
 static int32_t copy(tsr_run *run, const tsr_op *op, const tsr_view *A, const tsr_view *B) {
-  tsr_op part = *op;
-  part.id = TSR_OP_GEADD;
+  tsr_op part = tsr_part_of(op, TSR_OP_GEADD);
   part.alpha = 1;
   part.beta = 0;
   part.v[0] = *A;

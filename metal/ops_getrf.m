@@ -49,27 +49,19 @@ static int32_t exchange(const factor *f, size_t first, size_t end, size_t from, 
   return tsr_metal_run(f->run, f->op, &d);
 }
 
-/* A part of this operation: another one, on parts of its matrix. */
-static tsr_op part_of(const factor *f, tsr_op_id id) {
-  tsr_op part = *f->op;
-  part.id = id;
-  part.tile = TSR_TILE_DEFAULT;
-  return part;
-}
-
 /* What the columns [first, known) do to those of [known, end): their exchanges, U, and the rest. */
 static int32_t apply(const factor *f, size_t first, size_t known, size_t end) {
   size_t m = f->a->rows;
   int32_t status = exchange(f, first, known, known, end);
   if (status != TSR_OK) return status;
-  tsr_op solve = part_of(f, TSR_OP_TRSM);
+  tsr_op solve = tsr_part_of(f->op, TSR_OP_TRSM);
   solve.flags = TSR_LOWER | TSR_UNIT;
   solve.alpha = 1;
   solve.v[0] = tsr_part(f->a, first, first, known - first, known - first);
   solve.v[1] = tsr_part(f->a, first, known, known - first, end - known);
   status = tsr_metal_trsm(f->run, &solve);
   if (status != TSR_OK || m == known) return status;
-  tsr_op update = part_of(f, TSR_OP_GEMM);
+  tsr_op update = tsr_part_of(f->op, TSR_OP_GEMM);
   update.alpha = -1;
   update.beta = 1;
   update.v[0] = tsr_part(f->a, known, first, m - known, known - first);

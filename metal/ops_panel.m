@@ -83,8 +83,7 @@ static void correct(panel *p, const side *own, struct panel_correct_args args) {
 
 /* One of the other operations on parts of this one. */
 static void whole(panel *p, tsr_op_id id, tsr_kernel kernel, double alpha, const tsr_view *a, const tsr_view *b) {
-  tsr_op part = *p->op;
-  part.id = id;
+  tsr_op part = tsr_part_of(p->op, id);
   part.flags = TSR_FULL;
   part.alpha = alpha;
   part.beta = 0;

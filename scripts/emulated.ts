@@ -59,7 +59,16 @@ type Circumstances = Omit<Part, "takes" | "without"> & Partial<Pick<Part, "witho
 
 /** A file for each family of kernels. */
 const families = [
-  ...["apply", "basis", "cholesky", "elementwise", "getrf", "jacobi", "matmul", "reduce", "reflectors", "solve"],
+  "apply",
+  "basis",
+  "cholesky",
+  "elementwise",
+  "getrf",
+  "jacobi",
+  "matmul",
+  "reduce",
+  "reflectors",
+  "solve",
 ];
 
 const copies = { memory: "the limits are those of memory that is not copied" };

@@ -4,12 +4,11 @@ import { empty64, geadd, gemm, gemqrt, labrd, larft, latrd, tuned } from "./blas
 import { type Algorithm, progress, STRETCH } from "./call.ts";
 import { Matrix } from "./matrix.ts";
 
-/** Q = H₀ H₁ H₂ ... in blocks of `block` reflectors, which are the columns of V. The block that begins at column j is
- * I - V (I + N) Vᵀ with V the rows from j on of these columns, N the rows j and on of N. */
+/** Q = H₀ H₁ H₂ ... in blocks of as many reflectors as N has columns; they are the columns of V. The block that begins
+ * at column j is I - V (I + N) Vᵀ with V the rows from j on of these columns, N the rows j and on of N. */
 export interface Reflectors extends Disposable {
   readonly V: Matrix;
   readonly N: Matrix;
-  readonly block: number;
 }
 
 /** A = Q B Qᵀ; DE (float64, 2 x n) holds the diagonal of B and the band beside it, whose last number is none. Q as its
@@ -83,17 +82,17 @@ export function* bidiagonalize(A: Matrix): Algorithm<Bidiagonal> {
 export function accumulated(V: Matrix, block: number = tuned("reflectors.block", V)): Reflectors {
   const n = V.shape[1], N = Matrix.empty(n, Math.max(1, Math.min(block, n)), V.device);
   larft(V, N);
-  return { V, N, block: N.shape[1], [Symbol.dispose]: () => [V, N].forEach((part) => part[Symbol.dispose]()) };
+  return { V, N, [Symbol.dispose]: () => [V, N].forEach((part) => part[Symbol.dispose]()) };
 }
 
 /** Reflectors that are applied to a matrix, however large, from one pause to the next: each operation copies it. */
 const APPLIED = 512;
 
 /** C = Q C in place, the last blocks first. */
-export function* applyReflectors({ V, N, block }: Reflectors, C: Matrix): Algorithm<void> {
-  const [m, n] = V.shape, [, k] = C.shape;
+export function* applyReflectors({ V, N }: Reflectors, C: Matrix): Algorithm<void> {
+  const [m, n] = V.shape, [, k] = C.shape, [, block] = N.shape;
+  const count = Math.max(APPLIED, STRETCH / (2 * m * k));
   for (let e = n, j: number; e > 0; e = j) {
-    const count = Math.max(APPLIED, STRETCH / (2 * m * k));
     j = Math.max(0, Math.ceil((e - count) / block) * block);
     gemqrt(V.sub(j, m, j, e), N.rows(j, e), C.rows(j, m));
     yield progress("reflectors", n - j, n);

@@ -282,12 +282,12 @@ function rowsOf(key: Key, device: string): readonly Row[] {
   let keys = sorted.get(device);
   if (!keys) sorted.set(device, keys = new Map());
   let own = keys.get(key);
-  if (!own) keys.set(key, own = effective().filter((row) => row.key === key && concerns(row, device)));
+  if (!own) keys.set(key, own = concerning(effective(), key, device));
   return own;
 }
 
-function concerns(row: Row, device: string): boolean {
-  return row.device === "*" || row.device === device;
+function concerning(from: readonly Row[], key: Key, device: string): readonly Row[] {
+  return from.filter((row) => row.key === key && (row.device === "*" || row.device === device));
 }
 
 function fits(r: Row, m: number, n: number, k: number): boolean {
@@ -302,12 +302,12 @@ export function choose(
   m: number,
   n: number,
   k: number,
-  from: readonly Row[] = rowsOf(key, device),
+  from?: readonly Row[],
   engines: readonly string[] = [],
 ): Row {
   let passed: Row | undefined;
-  for (const row of from) {
-    if (row.key !== key || !concerns(row, device) || !fits(row, m, n, k)) continue;
+  for (const row of from ? concerning(from, key, device) : rowsOf(key, device)) {
+    if (!fits(row, m, n, k)) continue;
     if (row.engine !== undefined && !engines.includes(row.engine)) passed ??= row;
     else return passed ? { ...row, why: `${row.why}; ${passed.engine} is not attached (${passed.why})` } : row;
   }

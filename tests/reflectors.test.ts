@@ -20,13 +20,12 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  ...([[1, 1, 1, 1], [5, 3, 2, 1], [32, 32, 32, 16], [33, 32, 32, 17], [64, 64, 6, 15], [100, 70, 32, 33]] as const),
-  ...([[200, 128, 128, 40], [545, 33, 16, 7], [1100, 9, 9, 65], [129, 100, 7, 130], [5, 3, 7, 4]] as const),
-].map((size) => ({ size }));
-const all: readonly Case[] = [...cases, { size: [64, 64, 64, 20], constant: true }, {
-  size: [600, 50, 25, 9],
-  constant: true,
-}];
+  ...([
+    ...[[1, 1, 1, 1], [5, 3, 2, 1], [32, 32, 32, 16], [33, 32, 32, 17], [64, 64, 6, 15], [100, 70, 32, 33]],
+    ...[[200, 128, 128, 40], [545, 33, 16, 7], [1100, 9, 9, 65], [129, 100, 7, 130], [5, 3, 7, 4]],
+  ] as [number, number, number, number][]).map((size) => ({ size })),
+  ...([[64, 64, 64, 20], [600, 50, 25, 9]] as const).map((size) => ({ size, constant: true })),
+];
 
 interface Operands {
   readonly V: Operand;
@@ -156,7 +155,7 @@ for (const [name, run] of [["larft", formed], ["gemqrt", applied]] as const) {
       for (const tile of [abi.TSR_TILE_DEFAULT, abi.TSR_TILE_REFERENCE]) {
         it(`is what it is defined to be, isa ${isa}, tile ${tile}`, async () => {
           using raw = new Raw({ isa });
-          await every(thinned(all, 2), title, (c) => void run(raw, c, tile));
+          await every(thinned(cases, 2), title, (c) => void run(raw, c, tile));
         });
       }
     }
