@@ -103,20 +103,13 @@ static void multiply_back(const atav *p, size_t first, size_t rows, bool fresh, 
 
 /* Both of a block for one column: inner products, and a sum of rows. */
 static void multiply_vector(const atav *p, size_t first, size_t rows, float *sums32) {
-  float y[ROWS], part[TSR_DOT_ROWS];
-  size_t step = p->chain * TSR_DOT_STEPS;
+  double sums[ROWS];
+  float y[ROWS];
   const float *a = p->a + first * p->lda;
-  for (size_t i = 0; i < rows; i += TSR_DOT_ROWS) {
-    double sum[TSR_DOT_ROWS] = {0};
-    size_t together = tsr_min(TSR_DOT_ROWS, rows - i);
-    for (size_t t = 0; t < p->n; t += step) {
-      p->kernels->dots(together, tsr_min(step, p->n - t), a + i * p->lda + t, p->lda, p->v + t, part,
-                       tsr_dots_ahead(p->m, p->n, p->lda));
-      for (size_t r = 0; r < together; r++) sum[r] += (double)part[r];
-    }
-    for (size_t r = 0; r < together; r++) y[i + r] = (float)sum[r];
-    tsr_merge(&p->y, first + i, 0, together, 1, sum, 1);
-  }
+  tsr_dots d = {a, p->lda, p->n, p->v, p->chain * TSR_DOT_STEPS, tsr_dots_ahead(p->m, p->n, p->lda)};
+  tsr_sum_dots(p->kernels, &d, rows, sums);
+  for (size_t i = 0; i < rows; i++) y[i] = (float)sums[i];
+  tsr_merge(&p->y, first, 0, rows, 1, sums, 1);
   p->kernels->rows(rows, p->n, a, p->lda, y, sums32);
 }
 

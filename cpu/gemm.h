@@ -29,8 +29,8 @@ typedef struct {
   float *c;
   size_t ldc, cut; /* cut: columns at the right that C does not have, fewer than half a tile */
   double alpha, beta;
-  const char *ahead; /* memory soon needed, and how far to go on in it after every second step */
-  size_t stride;
+  const char *ahead; /* memory soon needed, of which as much as a row of B here is fetched at every second step, */
+  size_t stride;     /* and how far it goes on then */
 } tsr_tile;
 
 enum { TSR_CHAINS = 16, TSR_TILE_SIZE_MAX = 512, TSR_CHAIN_DEFAULT = 256, TSR_PACK_SLACK = 16 };
@@ -127,6 +127,17 @@ enum { TSR_DOT_STEPS = 16, TSR_DOT_ROWS = 4 };
 static inline size_t tsr_dots_ahead(size_t m, size_t k, size_t lda) {
   return m * k > (size_t)1 << 22 ? 2 * TSR_DOT_ROWS * lda : 0;
 }
+
+/* Inner products of rows of A with x, in float32 for `step` elements and in float64 beyond; `sums` has room for a
+ * multiple of TSR_DOT_ROWS. */
+typedef struct {
+  const float *a;
+  size_t lda, k;
+  const float *x;
+  size_t step, ahead;
+} tsr_dots;
+
+void tsr_sum_dots(const tsr_kernels *kernels, const tsr_dots *dots, size_t count, double *sums);
 
 void tsr_fold_portable(size_t n, const float *from, double *to, bool add);
 void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);

@@ -5,6 +5,7 @@
 
 enum {
   CHAIN = 128, /* of an inner product, in each lane: 128 + 4 <= 256 */
+  BATCH = 64,  /* of them written at a time: what is done between rows keeps a processor from reading ahead */
   BLOCK = 192, /* columns of M summed in float32 */
   STRIP = 1024,         /* of y in a chunk: it stays in the first-level cache */
   CHUNK_WORK = 1 << 16, /* elements of M worth a chunk */
@@ -14,7 +15,7 @@ enum {
 
 typedef struct {
   tsr_run *run;
-  const tsr_product *g;
+  tsr_product g; /* with y as a row of C */
   const tsr_kernels *kernels;
   const float *m; /* element (i,t) at m[i*ld + t], or m[t*ld + i] where y is a sum of columns */
   size_t ld, rows, k;
@@ -26,25 +27,33 @@ typedef struct {
 
 /* y(first..) = alpha sums + beta y. */
 static void write(const gemv *p, size_t first, size_t n, const double *sums) {
-  if (p->g->n == 1) tsr_merge(p->g, first, 0, n, 1, sums, 1);
-  else tsr_merge(p->g, 0, first, 1, n, sums, n);
+  tsr_merge(&p->g, 0, first, 1, n, sums, n);
+}
+
+void tsr_sum_dots(const tsr_kernels *kernels, const tsr_dots *d, size_t count, double *sums) {
+  for (size_t i = 0; i < count; i += TSR_DOT_ROWS) {
+    size_t rows = tsr_min(TSR_DOT_ROWS, count - i);
+    const float *a = d->a + i * d->lda;
+    float part[TSR_DOT_ROWS] = {0};
+    for (size_t r = 0; r < TSR_DOT_ROWS; r++) sums[i + r] = 0;
+    for (size_t t = 0; t < d->k; t += d->step) {
+      kernels->dots(rows, tsr_min(d->step, d->k - t), a + t, d->lda, d->x + t, part, d->ahead);
+      for (size_t r = 0; r < TSR_DOT_ROWS; r++) sums[i + r] += (double)part[r];
+    }
+  }
 }
 
 static void inner_products(void *context, size_t chunk, uint32_t worker) {
   gemv *p = context;
-  size_t end = tsr_min(p->rows, (chunk + 1) * p->chunk_rows), step = p->chain * TSR_DOT_STEPS;
+  size_t end = tsr_min(p->rows, (chunk + 1) * p->chunk_rows);
   (void)worker;
   if (tsr_stopped(p->run)) return;
-  for (size_t i = chunk * p->chunk_rows; i < end; i += TSR_DOT_ROWS) {
-    double sum[TSR_DOT_ROWS] = {0};
-    float part[TSR_DOT_ROWS];
-    size_t rows = tsr_min(TSR_DOT_ROWS, end - i);
-    for (size_t t = 0; t < p->k; t += step) {
-      p->kernels->dots(rows, tsr_min(step, p->k - t), p->m + i * p->ld + t, p->ld, p->x + t, part,
-                       tsr_dots_ahead(p->rows, p->k, p->ld));
-      for (size_t r = 0; r < rows; r++) sum[r] += (double)part[r];
-    }
-    write(p, i, rows, sum);
+  for (size_t i = chunk * p->chunk_rows; i < end; i += BATCH) {
+    double sums[BATCH];
+    size_t rows = tsr_min(BATCH, end - i);
+    tsr_dots d = {p->m + i * p->ld, p->ld, p->k, p->x, p->chain * TSR_DOT_STEPS, tsr_dots_ahead(p->rows, p->k, p->ld)};
+    tsr_sum_dots(p->kernels, &d, rows, sums);
+    write(p, i, rows, sums);
   }
 }
 
@@ -75,8 +84,12 @@ static void add_parts(void *context, size_t strip, uint32_t worker) {
 int32_t tsr_gemm_gemv(tsr_run *run, const tsr_product *g) {
   bool column = g->n == 1;
   const tsr_operand *M = column ? &g->a : &g->b, *x = column ? &g->b : &g->a;
-  gemv p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa), .m = M->p, .ld = M->ld, .k = g->k};
+  gemv p = {.run = run, .g = *g, .kernels = tsr_kernels_of(run->isa), .m = M->p, .ld = M->ld, .k = g->k};
   p.rows = column ? g->m : g->n;
+  if (column) {
+    p.g.c.col = g->c.row;
+    p.g.d.col = g->d.row;
+  }
   bool rows_lie = M->trans != column;
   size_t stride = x->trans == column ? 1 : x->ld;
   p.strips = tsr_parts(p.rows, STRIP);

@@ -9,9 +9,10 @@ enum {
   STEPS = 128,           /* of K packed at a time */
   SUMS_MAX = 64,         /* of those added in float32: chains <= 128 + 64; the rest in float64; */
   SHORT_SUMS_MAX = 4,    /* of chains of 32: a term sees 32 + 2 + 3 and the rounding of C, right from K = 512 on */
-  IN_PLACE_ROWS = 32,    /* of C, so few that packing B takes as long as multiplying it, where a tile has */
-  IN_PLACE_COLS = 16,    /* so few columns (wider ones, of AVX-512, take up to twice as long in place), */
-  ALIAS = 128,           /* unless its rows, apart by so many floats, share few sets of the first-level cache */
+  IN_PLACE_TILES = 2,    /* most rows of C, in widths of a tile: packing B would take as long as multiplying it, */
+  ALIAS = 128,           /* unless its rows, apart by a multiple of so many floats, share few sets of a cache; */
+  ALIAS_WIDE = 2048,     /* tiles that use two lines of memory of each row bear more, */
+  WIDE = 32,             /* those of so many columns */
   ROWS = 160,            /* most of a block of C, */
   BLOCK_BYTES = 3 << 17, /* and most that its sums and the block of B take: they stay in the second-level cache */
   THREAD_CHUNKS = 2,     /* wanted for each thread */
@@ -214,8 +215,8 @@ static void lay_out(inner *p, size_t threads) {
   p->row_blocks = tsr_parts(g->m, ROWS);
   p->col_blocks = tsr_parts(g->n, BLOCK_BYTES / ((tsr_parts(g->m, p->row_blocks) + STEPS) * p->element));
   p->row_tiles = tsr_parts(tsr_parts(g->m, p->mr), p->row_blocks);
-  p->in_place = !g->wide && !g->b.trans && g->m >= 2 && g->m <= IN_PLACE_ROWS && p->nr <= IN_PLACE_COLS &&
-                g->b.ld % ALIAS != 0;
+  p->in_place = !g->wide && !g->b.trans && g->m >= 2 && g->m <= IN_PLACE_TILES * p->nr &&
+                g->b.ld % (p->nr < WIDE ? ALIAS : ALIAS_WIDE) != 0;
   p->even = !g->a.trans || p->in_place;
   if (p->in_place) p->row_tiles = tsr_max(2, p->row_tiles);
   p->panel_a = STEPS * p->mr + TSR_PACK_SLACK;

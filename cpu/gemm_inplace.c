@@ -6,12 +6,15 @@
 #include <math.h>
 
 enum {
-  STRIP_TILES = 4,       /* tiles of rows that share the passes over B */
-  CHUNK_STRIPS = 16,     /* most strips in a chunk of a tall A */
+  SHARED = 4,            /* tiles of rows that share a pass over B, where that is large; */
+  NEAR_BYTES = 1 << 19,  /* one as small as that is near, and what a tile fetches is still there for the next */
+  CHUNK_TILES = 64,      /* most in a chunk of a tall A */
   CHUNKS = 4,            /* most for each thread, */
   CHUNK_WORK = 100000,   /* with at least so many multiply-adds, */
   THREAD_WORK = 1000000, /* and so many where there is one for each thread already */
   PACK_FLOATS = 4096,    /* of B packed in one go */
+  GAP = 8,               /* part of a row by which the next may lie behind it to be fetched with it */
+  PAIR_BYTES = 2 * sizeof(float), /* of a row that the two steps take between which a kernel fetches */
   INLINE_WORK = 400000,  /* multiply-adds below which threads are not worth waking */
   PACK_ROWS = 24, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
 };
@@ -21,7 +24,8 @@ typedef struct {
   const tsr_product *g;
   const tsr_kernels *kernels;
   tsr_blocks blocks;
-  size_t height;         /* most rows of a tile */
+  size_t height;         /* most rows of a tile, */
+  size_t strip;          /* and of those that share a pass */
   size_t panels, panel;  /* panels of B, floats from one to the next */
   size_t packed;         /* first panel of B that is packed; those before it stay in place */
   tsr_cut down, across;  /* chunks of work: units of rows of C, panels of B; */
@@ -93,9 +97,9 @@ static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut 
 static void multiply_strip(const inplace *p, size_t first, size_t end, size_t panel, size_t last, double *sums) {
   const tsr_product *g = p->g;
   tsr_cut tiles = tsr_cut_of(end - first, p->height);
-  bool dense = !g->a.trans && g->a.ld <= g->k + 16 && end < g->m;
+  bool dense = !g->a.trans && g->a.ld - g->k <= g->k / GAP && end < g->m;
   const char *ahead = (const char *)tsr_operand_at(&g->a, dense ? end : first, 0);
-  size_t stride = dense ? tsr_max(1, 48 / (last - panel)) : 0;
+  size_t stride = dense ? tsr_max(1, PAIR_BYTES * p->height * g->a.ld / g->k / (last - panel)) : 0;
   for (size_t t0 = 0; t0 < g->k; t0 += p->blocks.size) {
     for (size_t j = panel; j < last; j++) {
       double *sum = sums == NULL ? NULL : sums + j * p->height * p->kernels->nr;
@@ -109,10 +113,9 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
   size_t row = chunk / p->across.count, group = chunk % p->across.count;
   size_t panel = tsr_cut_start(&p->across, group), last = panel + tsr_cut_size(&p->across, group);
   size_t i = tsr_cut_line(&p->down, row, p->unit, p->g->m), end = tsr_cut_line(&p->down, row + 1, p->unit, p->g->m);
-  size_t rows = STRIP_TILES * p->kernels->mr;
-  double *sums = p->sums == NULL ? NULL : p->sums + worker * rows * p->panels * p->kernels->nr;
-  for (; i < end && !tsr_stopped(p->run); i += rows)
-    multiply_strip(p, i, tsr_min(end, i + rows), panel, last, sums);
+  double *sums = p->sums == NULL ? NULL : p->sums + worker * p->strip * p->panels * p->kernels->nr;
+  for (; i < end && !tsr_stopped(p->run); i += p->strip)
+    multiply_strip(p, i, tsr_min(end, i + p->strip), panel, last, sums);
 }
 
 /* Chunks of work: some rows of C, and some panels where there are too few rows. Up to one for each thread they may be
@@ -132,7 +135,7 @@ static void share_out(inplace *p, size_t threads) {
   size_t tiles = tsr_parts(g->m, p->height);
   if (chunks > threads) p->unit = p->height;
   p->down = tsr_cut_into(tsr_parts(g->m, p->unit),
-                         tsr_max(tsr_min(chunks, tiles), tsr_parts(tiles, CHUNK_STRIPS * STRIP_TILES)));
+                         tsr_max(tsr_min(chunks, tiles), tsr_parts(tiles, CHUNK_TILES)));
   p->across = tsr_cut_of(p->panels, tsr_parts(p->panels, tsr_max(1, chunks / p->down.count)));
   p->packs = tsr_cut_of(packed, tsr_max(1, tsr_parts(packed, tsr_min(chunks, packed * p->panel / PACK_FLOATS + 1))));
 }
@@ -150,12 +153,13 @@ static size_t first_packed(const inplace *p) {
 
 int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   inplace p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa), .blocks = tsr_blocks_of(g)};
-  size_t strip_rows = STRIP_TILES * p.kernels->mr, nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
+  size_t nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
   p.height = tsr_rows_together(&g->a, p.kernels->mr);
   p.panels = tsr_parts(g->n, nr);
   p.panel = tsr_min(p.blocks.size, g->k) * nr + TSR_PACK_SLACK;
+  p.strip = p.kernels->mr * (g->k * p.panels * nr * sizeof(float) > NEAR_BYTES ? SHARED : 1);
   p.packed = first_packed(&p);
-  size_t sums = p.blocks.wide ? threads * strip_rows * p.panels * nr : 0;
+  size_t sums = p.blocks.wide ? threads * p.strip * p.panels * nr : 0;
   size_t floats = p.blocks.count * (p.panels - p.packed) * p.panel;
   if (sums + floats > 0) {
     double *memory = tsr_scratch(run, sums * sizeof(double) + floats * sizeof(float));

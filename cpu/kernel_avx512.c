@@ -1,6 +1,6 @@
 /* kernel_avx512.c: tiles of a product for AVX-512: 14x32 float, 14x16 double, and narrower or lower ones for the
- * edges. Twenty-eight accumulators, two vectors of B and one broadcast element of A leave one register free. What is
- * limited by memory is AVX2's. */
+ * edges. Twenty-eight accumulators, two vectors of B and one broadcast element of A leave one register free.
+ * Copying is AVX2's. */
 #include "gemm.h"
 #ifdef __AVX512F__
 #include "kernel_avx2.h"
@@ -32,8 +32,8 @@ const tsr_kernels tsr_kernels_avx512 = {
     .transpose = tsr_transpose_avx2,
     .substitute = substitute_corner,
     .fold = tsr_fold_avx2,
-    .dots = tsr_dots_avx2,
-    .rows = tsr_rows_avx2,
+    .dots = tsr_dots_avx512,
+    .rows = tsr_rows_avx512,
     .largest = tsr_largest_avx2,
     .sweep = tsr_sweep_avx512,
     .turn = tsr_turn_avx2,

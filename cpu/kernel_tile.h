@@ -13,7 +13,7 @@
 enum {
   LANES = sizeof(vector) / sizeof(float), LANES64 = sizeof(vector64) / sizeof(double),
   NR = 2 * LANES, MR64 = MR, NR64 = 2 * LANES64,
-  POINTERS = (MR + REACH - 1) / REACH, LEVELS = 4, FOUR = 4
+  POINTERS = (MR + REACH - 1) / REACH, LEVELS = 4, FOUR = 4, LINE = 64
 };
 _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
 _Static_assert((int)MR * (int)NR <= (int)TSR_TILE_SIZE_MAX, "a tile fits the buffers of the ways through a product");
@@ -72,7 +72,8 @@ INLINE void chain(const int rows, const int vectors, const bool by_rows, size_t 
   for (; steps >= 2 * FOUR; steps -= 2 * FOUR) {
     UNROLL for (int half = 0; half < 2; half++) {
       UNROLL for (int t = 0; t < FOUR; t++) {
-        if (t % 2 == 0) __builtin_prefetch(at->ahead + (t > 0 ? at->stride : 0), 0, 2);
+        UNROLL for (size_t line = 0; t % 2 == 0 && line < NR * sizeof(float); line += LINE)
+          __builtin_prefetch(at->ahead + (t > 0 ? at->stride : 0) + line, 0, 2);
         step(rows, vectors, by_rows, at, t, sum);
       }
       at->ahead += 2 * at->stride;
