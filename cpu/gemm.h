@@ -99,8 +99,8 @@ typedef struct {
   void (*transpose)(size_t m, size_t n, const float *from, size_t ld_from, float *to, size_t ld_to);
   void (*substitute)(const tsr_corner *corner);                    /* X = inv(T) X */
   void (*fold)(size_t n, const float *from, double *to, bool add); /* to = from, or to += from */
-  /* y[r] = A(r,:) x for r < rows <= 4; at most TSR_DOT_STEPS * chain elements, in 16 chains folded pairwise. Meanwhile
-   * what lies `ahead` floats further is fetched; 0: nothing. */
+  /* y[r] = A(r,:) x for r < rows <= 4; at most TSR_DOT_STEPS * chain elements, in so many chains or more, folded
+   * pairwise. Meanwhile what lies `ahead` floats further is fetched; 0: nothing. */
   void (*dots)(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead);
   /* z = y' A: z[j] = sum over t < k of y[t] A(t,j), in order. */
   void (*rows)(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z);

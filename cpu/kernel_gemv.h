@@ -1,4 +1,4 @@
-/* kernel_gemv.h: a matrix times a vector for one instruction set: inner products of rows, and sums of rows. A gemv_*.c
+/* kernel_gemv.h: a matrix times a vector for one instruction set: inner products of rows, and sums of rows. A gemv*.c
  * includes this text once, and gives before: GEMV(name), the names of its functions; `vector`, the floats of one
  * register; and behind it the functions that are only declared here. */
 #ifndef TSR_KERNEL_GEMV_H
@@ -6,8 +6,15 @@
 #include "gemm.h"
 #include <string.h>
 
-/* Whole lines of memory are fetched well enough by the processors that have such vectors. */
-enum { LANES = sizeof(vector) / sizeof(float), TOGETHER = 8, FETCHES = sizeof(vector) < 64 };
+#ifndef UNROLL
+#define UNROLL _Pragma("GCC unroll 32")
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
+/* VECTORS of a row have sums of their own. Whole lines are fetched well enough by the processors that have vectors of
+ * that size. */
+enum { LANES = sizeof(vector) / sizeof(float), VECTORS = LANES > 8 ? 2 : TSR_DOT_STEPS / LANES, TOGETHER = 8 };
+enum { FETCHES = LANES < 16 };
 
 /* All lanes x; x y + z; and the sums of all lanes of four vectors. */
 INLINE vector spread(float x);
@@ -28,24 +35,32 @@ INLINE void store(float *to, vector x) { memcpy(to, &x, sizeof x); }
 
 INLINE void dots(const size_t rows, const bool far, size_t k, const float *a, size_t lda, const float *x, float *y,
                  size_t ahead) {
-  vector s[TSR_DOT_ROWS][2];
-  UNROLL for (size_t r = 0; r < rows; r++) s[r][0] = s[r][1] = spread(0);
+  vector s[TSR_DOT_ROWS][VECTORS];
+  UNROLL for (size_t r = 0; r < TSR_DOT_ROWS; r++) {
+    UNROLL for (size_t v = 0; v < VECTORS; v++) s[r][v] = spread(0);
+  }
   size_t t = 0;
-  for (; t + 2 * LANES <= k; t += 2 * LANES) {
-    vector x0 = load(x + t), x1 = load(x + t + LANES);
+  for (; t + VECTORS * LANES <= k; t += VECTORS * LANES) {
     UNROLL for (size_t r = 0; far && r < rows; r++) __builtin_prefetch(a + r * lda + t + ahead, 0, 2);
     UNROLL for (size_t r = 0; r < rows; r++) {
-      s[r][0] = madd(load(a + r * lda + t), x0, s[r][0]);
-      s[r][1] = madd(load(a + r * lda + t + LANES), x1, s[r][1]);
+      UNROLL for (size_t v = 0; v < VECTORS; v++) {
+        s[r][v] = madd(load(a + r * lda + t + v * LANES), load(x + t + v * LANES), s[r][v]);
+      }
     }
   }
-  for (size_t h = 0; t < k; t += LANES, h = 1) {
+  UNROLL for (size_t v = 0; v < VECTORS; v++, t += LANES) {
+    if (t >= k) break;
     vector tail = load_part(x + t, k - t);
-    UNROLL for (size_t r = 0; r < rows; r++) s[r][h] = madd(load_part(a + r * lda + t, k - t), tail, s[r][h]);
+    UNROLL for (size_t r = 0; r < rows; r++) s[r][v] = madd(load_part(a + r * lda + t, k - t), tail, s[r][v]);
   }
   vector sum[TSR_DOT_ROWS];
   float all[TSR_DOT_ROWS];
-  UNROLL for (size_t r = 0; r < TSR_DOT_ROWS; r++) sum[r] = r < rows ? s[r][0] + s[r][1] : spread(0);
+  UNROLL for (size_t r = 0; r < TSR_DOT_ROWS; r++) {
+    UNROLL for (size_t half = VECTORS / 2; half > 0; half /= 2) {
+      UNROLL for (size_t v = 0; v < half; v++) s[r][v] += s[r][v + half];
+    }
+    sum[r] = s[r][0];
+  }
   totals(sum, all);
   UNROLL for (size_t r = 0; r < rows; r++) y[r] = all[r];
 }

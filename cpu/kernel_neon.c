@@ -1,7 +1,6 @@
 /* kernel_neon.c: tiles of a product for NEON: 12x8 float, 12x4 double, and narrower or lower ones for the edges.
  * Twenty-four accumulators, two vectors of B and one of A, whose lanes are factors of their own. Rows of C are eight
- * wide and not twelve, because 8 divides the usual numbers of columns. What is limited by memory is the portable code.
- */
+ * wide and not twelve, because 8 divides the usual numbers of columns. What no NEON file has is the portable code. */
 #include "gemm.h"
 #ifdef __aarch64__
 #include <arm_neon.h>
@@ -86,8 +85,8 @@ const tsr_kernels tsr_kernels_neon = {
     .transpose = tsr_transpose_neon,
     .substitute = substitute_corner,
     .fold = tsr_fold_portable,
-    .dots = tsr_dots_portable,
-    .rows = tsr_rows_portable,
+    .dots = tsr_dots_neon,
+    .rows = tsr_rows_neon,
     .largest = tsr_largest_portable,
     .sweep = tsr_sweep_neon,
     .turn = tsr_turn_portable,

@@ -1,12 +1,10 @@
-/* kernel_portable.c: the kernels of a product in C for any processor: tiles of 4x8 float and 4x4 double, packing, and
- * the two forms of matrix times vector. Vectors of 16 bytes are spelled out, because compilers differ in which of
- * these loops they find them in. */
+/* kernel_portable.c: the kernels of a product in C for any processor: tiles of 4x8 float and 4x4 double, and packing.
+ * Vectors of 16 bytes are spelled out, because compilers differ in which of these loops they find them in. */
 #include "gemm.h"
 #include <string.h>
 
-enum { MR = 4, NR = 8, NR64 = 4, LANES = 4, LANES64 = 2, LEVELS = 4, LINE = 16 };
+enum { MR = 4, NR = 8, NR64 = 4, LANES = 4, LANES64 = 2, LEVELS = 4 };
 _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
-_Static_assert(TSR_DOT_STEPS == 16, "the lanes of an inner product");
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
@@ -137,33 +135,6 @@ static void substitute(const tsr_corner *k) {
 
 void tsr_fold_portable(size_t n, const float *from, double *to, bool add) {
   for (size_t i = 0; i < n; i++) to[i] = add ? to[i] + (double)from[i] : (double)from[i];
-}
-
-static float dot(size_t k, const float *a, const float *x) {
-  float s[TSR_DOT_STEPS] = {0};
-  size_t t = 0;
-  for (; t + TSR_DOT_STEPS <= k; t += TSR_DOT_STEPS) {
-    for (size_t l = 0; l < TSR_DOT_STEPS; l++) s[l] += a[t + l] * x[t + l];
-  }
-  for (size_t l = 0; t + l < k; l++) s[l] += a[t + l] * x[t + l];
-  for (size_t half = TSR_DOT_STEPS / 2; half > 0; half /= 2) {
-    for (size_t l = 0; l < half; l++) s[l] += s[l + half];
-  }
-  return s[0];
-}
-
-void tsr_dots_portable(size_t rows, size_t k, const float *a, size_t lda, const float *x, float *y, size_t ahead) {
-  for (size_t r = 0; r < rows; r++) {
-    for (size_t t = 0; ahead > 0 && t < k; t += LINE) __builtin_prefetch(a + r * lda + t + ahead, 0, 2);
-    y[r] = dot(k, a + r * lda, x);
-  }
-}
-
-void tsr_rows_portable(size_t k, size_t n, const float *a, size_t lda, const float *y, float *z) {
-  for (size_t t = 0; t < k; t++, a += lda) {
-    float f = y[t];
-    for (size_t j = 0; j < n; j++) z[j] = t == 0 ? f * a[j] : z[j] + f * a[j];
-  }
 }
 
 const tsr_kernels tsr_kernels_portable = {
