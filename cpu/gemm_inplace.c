@@ -157,7 +157,8 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   p.height = tsr_rows_together(&g->a, p.kernels->mr);
   p.panels = tsr_parts(g->n, nr);
   p.panel = tsr_min(p.blocks.size, g->k) * nr + TSR_PACK_SLACK;
-  p.strip = p.kernels->mr * (g->k * p.panels * nr * sizeof(float) > NEAR_BYTES ? SHARED : 1);
+  size_t tiles = g->k * p.panels * nr * sizeof(float) > NEAR_BYTES ? SHARED : 1;
+  p.strip = tsr_round_up(tiles * p.kernels->mr, p.height);
   p.packed = first_packed(&p);
   size_t sums = p.blocks.wide ? threads * p.strip * p.panels * nr : 0;
   size_t floats = p.blocks.count * (p.panels - p.packed) * p.panel;
