@@ -9,6 +9,10 @@ export type Reply = Readonly<Record<string, unknown>>;
 /** It did not answer in time, and was ended. */
 export class TimeoutError extends Error {}
 
+/** What a shell says to OpenBLAS, MKL and OpenMP is not handed on: a peer is measured as it chooses for itself. */
+const FOREIGN = /^(OPENBLAS|GOTO|MKL|OMP|KMP)_/;
+const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN.test(name)));
+
 export class Program implements Disposable {
   readonly #child: ChildProcess;
   readonly #replies: AsyncIterator<string>;
@@ -17,7 +21,7 @@ export class Program implements Disposable {
   #ended = false;
 
   private constructor([command, ...args]: readonly string[], environment: Readonly<Record<string, string>>) {
-    const env = { ...process.env, ...environment };
+    const env = { ...inherited, ...environment };
     this.#child = spawn(command!, args, { env, stdio: ["pipe", "pipe", "inherit"] });
     this.#failed.promise.catch(() => {}); // it is told where a reply is waited for
     this.#child.on("error", (error) => {
