@@ -6,8 +6,8 @@
 #include <math.h>
 
 enum {
-  SHARED = 4,            /* tiles of rows that share a pass over B, where that is large; */
-  NEAR_BYTES = 1 << 19,  /* one as small as that is near, and what a tile fetches is still there for the next */
+  SHARED = 4,            /* tiles of rows that share a pass over B; */
+  NEAR_BYTES = 1 << 19,  /* one alone where B takes no more and A does: what it fetches is still there for the next */
   CHUNK_TILES = 64,      /* most in a chunk of a tall A */
   CHUNKS = 4,            /* most for each thread, */
   CHUNK_WORK = 100000,   /* with at least so many multiply-adds, */
@@ -157,8 +157,8 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   p.height = tsr_rows_together(&g->a, p.kernels->mr);
   p.panels = tsr_parts(g->n, nr);
   p.panel = tsr_min(p.blocks.size, g->k) * nr + TSR_PACK_SLACK;
-  size_t tiles = g->k * p.panels * nr * sizeof(float) > NEAR_BYTES ? SHARED : 1;
-  p.strip = tsr_round_up(tiles * p.kernels->mr, p.height);
+  bool far = g->m * g->k * sizeof(float) > NEAR_BYTES, near = g->k * p.panels * nr * sizeof(float) <= NEAR_BYTES;
+  p.strip = tsr_round_up((far && near ? 1 : SHARED) * p.kernels->mr, p.height);
   p.packed = first_packed(&p);
   size_t sums = p.blocks.wide ? threads * p.strip * p.panels * nr : 0;
   size_t floats = p.blocks.count * (p.panels - p.packed) * p.panel;
