@@ -16,7 +16,6 @@ enum {
   SKINNY = 160,      /* most columns of V in A*V, and of both in A'B */
   SPLIT_MIN = 512,   /* shortest K of A'B, */
   SPLIT_RATIO = 16,  /* also in terms of the shorter side of C */
-  BLOCK = 512,       /* of K: longer ones are not faster, and let a panel of B fill more than a first-level cache */
   SCALE_ROWS = 32, SCALE_COLUMNS = 256
 };
 
@@ -56,11 +55,12 @@ static size_t levels(size_t terms) {
 /* A term may see chain + ceil(log2(ceil(K/chain))) + 2 roundings. In a block it sees those of its chain and of the
  * levels that fold its chains; then one for each block that is added to C or to another block, and those of an alpha
  * that is no power of two. The longest chains that keep the bound are taken; where none do, which for chains of 32 is
- * from K = 3073 on (2561 with C, 1537 with such an alpha) and else from about 118000 on, blocks are added in float64,
- * which rounds once. */
-tsr_blocks tsr_blocks_of(const tsr_product *g) {
+ * from K = 3073 on (2561 with C, 1537 with such an alpha) and else, with blocks of 512, from about 118000 on, blocks
+ * are added in float64, which rounds once. */
+tsr_blocks tsr_blocks_of(const tsr_product *g, const tsr_kernels *kernels) {
   size_t longest = g->chain == 32 ? 32 : TSR_CHAIN_DEFAULT, bound = longest + 2 + levels(tsr_parts(g->k, longest));
-  size_t size = tsr_round_up(tsr_parts(g->k, tsr_parts(g->k, BLOCK)), 8), count = tsr_parts(g->k, size);
+  size_t most = tsr_min(kernels->block, longest * TSR_CHAINS);
+  size_t size = tsr_round_up(tsr_parts(g->k, tsr_parts(g->k, most)), 8), count = tsr_parts(g->k, size);
   size_t added = power_of_two(g->alpha) ? count - (g->beta == 0) : count + 1;
   bool fits = fits_float(g->alpha) && fits_float(g->beta);
   for (size_t chains = tsr_parts(size, longest); chains <= TSR_CHAINS && fits; chains++) {

@@ -91,6 +91,7 @@ typedef struct {
 
 typedef struct {
   size_t mr, nr, mr64, nr64;
+  size_t block; /* longest of K in one go: longer ones are not faster, and a panel of B fills more of a cache */
   const tsr_tile_kernel *tile[2][2]; /* [A by rows][narrow], then by the number of rows */
   const tsr_tile64_kernel *tile64;   /* by the number of rows */
   void (*pack)(const tsr_pack *pack, float *to);
@@ -219,7 +220,7 @@ typedef struct {
   size_t size, count, chain;
   bool wide;
 } tsr_blocks;
-tsr_blocks tsr_blocks_of(const tsr_product *g);
+tsr_blocks tsr_blocks_of(const tsr_product *g, const tsr_kernels *kernels);
 
 /* Writes C(row.., col..) = alpha tile + beta D for a tile of sums (rows of `ld` numbers), each element rounded once,
  * only inside the triangle. */

@@ -152,7 +152,8 @@ static size_t first_packed(const inplace *p) {
 }
 
 int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
-  inplace p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa), .blocks = tsr_blocks_of(g)};
+  inplace p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa)};
+  p.blocks = tsr_blocks_of(g, p.kernels);
   size_t nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
   p.height = tsr_rows_together(&g->a, p.kernels->mr);
   p.panels = tsr_parts(g->n, nr);

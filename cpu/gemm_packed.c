@@ -201,7 +201,8 @@ static void multiply_block(packed *p, size_t slab) {
 }
 
 int32_t tsr_gemm_packed(tsr_run *run, const tsr_product *g) {
-  packed p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa), .blocks = tsr_blocks_of(g)};
+  packed p = {.run = run, .g = g, .kernels = tsr_kernels_of(run->isa)};
+  p.blocks = tsr_blocks_of(g, p.kernels);
   size_t mr = p.kernels->mr, nr = p.kernels->nr, threads = tsr_pool_threads(run->pool);
   size_t block_rows = p.blocks.wide ? tsr_min(g->m, WIDE_SIDE / mr * mr) : g->m;
   size_t block_cols = tsr_min(g->n, p.blocks.wide ? WIDE_SIDE : COLUMNS), panels = tsr_parts(block_cols, nr);

@@ -25,6 +25,7 @@ const tsr_kernels tsr_kernels_avx512 = {
     .nr = NR,
     .mr64 = MR64,
     .nr64 = NR64,
+    .block = 1024,
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
     .tile64 = doubles,
     .pack = tsr_pack_avx2,

@@ -78,6 +78,7 @@ const tsr_kernels tsr_kernels_neon = {
     .nr = NR,
     .mr64 = MR64,
     .nr64 = NR64,
+    .block = 512,
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
     .tile64 = doubles,
     .pack = tsr_pack_neon,

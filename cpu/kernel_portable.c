@@ -142,6 +142,7 @@ const tsr_kernels tsr_kernels_portable = {
     .nr = NR,
     .mr64 = MR,
     .nr64 = NR64,
+    .block = 512,
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
     .tile64 = doubles,
     .pack = pack,
