@@ -13,6 +13,7 @@ enum {
   ALIAS = 128,           /* unless its rows, apart by a multiple of so many floats, share few sets of a cache; */
   ALIAS_WIDE = 2048,     /* tiles that use two lines of memory of each row bear more, */
   WIDE = 32,             /* those of so many columns */
+  A_LD = 64,             /* longest row of A that stays in place where B does: so many of them lie close */
   ROWS = 160,            /* most of a block of C, */
   BLOCK_BYTES = 3 << 17, /* and most that its sums and the block of B take: they stay in the second-level cache */
   THREAD_CHUNKS = 2,     /* wanted for each thread */
@@ -28,6 +29,7 @@ typedef struct {
   size_t row_blocks, col_blocks, parts, part;
   size_t row_tiles, col_tiles, panel_a, panel_b; /* of the largest block */
   bool in_place;                                 /* whether B stays where it is but for the last columns; */
+  bool a_in_place;                               /* whether A does, too; */
   bool even;                                     /* whether tiles are cut evenly, */
   bool direct;                                   /* and whole ones added to C at once */
   char *a, *b;                                   /* packed operands, for each thread */
@@ -113,8 +115,8 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
       }
       tsr_tile tile = {.k = steps,
                        .chain = p->g.chain == 32 ? 32 : TSR_CHAIN_DEFAULT,
-                       .a = (float *)ap,
-                       .lda = p->mr,
+                       .a = p->a_in_place ? tsr_operand_at(&p->g.a, b->i0 + i, t) : (float *)ap,
+                       .lda = p->a_in_place ? p->g.a.ld : p->mr,
                        .b = stays ? tsr_operand_at(&p->g.b, t, b->j0 + c * p->nr) : (float *)bp,
                        .ldb = stays ? p->g.b.ld : p->nr,
                        .c = sums32 + at,
@@ -158,7 +160,7 @@ static void multiply(void *context, size_t chunk, uint32_t worker) {
     size_t j = whole * p->nr;
     pack(p, &p->g.b, false, b.j0 + j, b.cols - j, t, steps, p->nr, p->panel_b, bb + whole * p->panel_b * p->element);
     if (!p->even) pack(p, &p->g.a, true, b.i0, b.rows, t, steps, p->mr, p->panel_a, a);
-    for (size_t r = 0; r < b.row_tiles && p->even; r++) {
+    for (size_t r = 0; r < b.row_tiles && p->even && !p->a_in_place; r++) {
       size_t i = tile_row(p, &b, r);
       pack(p, &p->g.a, true, b.i0 + i, tile_row(p, &b, r + 1) - i, t, steps, p->mr, 0, a + r * p->panel_a * p->element);
     }
@@ -217,6 +219,7 @@ static void lay_out(inner *p, size_t threads) {
   p->row_tiles = tsr_parts(tsr_parts(g->m, p->mr), p->row_blocks);
   p->in_place = !g->wide && !g->b.trans && g->m >= 2 && g->m <= IN_PLACE_TILES * p->nr &&
                 g->b.ld % (p->nr < WIDE ? ALIAS : ALIAS_WIDE) != 0;
+  p->a_in_place = p->in_place && g->a.trans && g->a.ld <= A_LD;
   p->even = !g->a.trans || p->in_place;
   if (p->in_place) p->row_tiles = tsr_max(2, p->row_tiles);
   p->panel_a = STEPS * p->mr + TSR_PACK_SLACK;
