@@ -21,7 +21,7 @@ INLINE vector spread(float x);
 INLINE vector madd(vector x, vector y, vector z);
 INLINE void totals(const vector x[TSR_DOT_ROWS], float y[TSR_DOT_ROWS]);
 
-/* The first n lanes, 0 < n, of which there may be fewer; the others are 0, and no other number of memory is touched. */
+/* The first n lanes, or all where n is larger; the others are 0, and no other number of memory is touched. */
 INLINE vector load_part(const float *from, size_t n);
 INLINE void store_part(float *to, size_t n, vector x);
 
