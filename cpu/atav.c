@@ -9,7 +9,7 @@ enum {
   COLUMNS = 8,             /* most of V, */
   WORTH = 1 << 19,         /* and least of A, unless V is one column: beyond, two products are no slower */
   BLOCK_FLOATS = 1 << 17,  /* of A in a block, */
-  ROWS = 32, ROWS_MIN = 8, /* whose rows are one short chain */
+  ROWS = 32, ROWS_MIN = 8, /* whose rows are one short chain, and for several columns whole tiles */
   SUMS_MAX = 64,           /* blocks added in float32: chains <= 32 + 64; */
   SHORT_SUMS_MAX = 4,      /* with chains of 32: a term sees 32 + 3 and the rounding of Z, right from 97 rows on */
   DEPTH = 256,             /* of A V in float32 */
@@ -73,7 +73,7 @@ static void multiply_back(const atav *p, size_t first, size_t rows, bool fresh, 
   tsr_cut tiles = tsr_cut_of(p->k, p->kernels->mr);
   bool dense = p->lda <= p->n + nr && next + rows <= p->m;
   const char *ahead = (const char *)(dense ? p->a + next * p->lda : a);
-  size_t stride = dense ? 64 : 0;
+  size_t stride = dense ? nr * sizeof(float) : 0;
   for (size_t j = 0; j < p->n; j += nr) {
     bool whole = j + nr <= p->n;
     tsr_pack pack = {.w = nr, .width = p->n - j, .k = rows, .from = a + j, .ld = p->lda};
@@ -163,7 +163,7 @@ static void pack_panels(const atav *p, tsr_operand v) {
 /* All sizes that have a say in the order of additions come from the shape. */
 static void lay_out(atav *p) {
   size_t nr = p->kernels->nr;
-  p->rows = ROWS;
+  p->rows = p->k == 1 ? ROWS : ROWS / p->kernels->mr * p->kernels->mr;
   while (p->rows > ROWS_MIN && p->rows * p->n > BLOCK_FLOATS) p->rows /= 2;
   p->blocks = tsr_parts(p->m, p->rows);
   p->part = tsr_max(PART_BLOCKS, tsr_parts(p->blocks, PARTS_MAX));
