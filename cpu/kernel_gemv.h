@@ -4,17 +4,16 @@
 #ifndef TSR_KERNEL_GEMV_H
 #define TSR_KERNEL_GEMV_H
 #include "gemm.h"
-#include <string.h>
+#define NUMBER float
+#include "kernel_register.h"
 
 #ifndef UNROLL
 #define UNROLL _Pragma("GCC unroll 32")
-#define INLINE static inline __attribute__((always_inline))
 #endif
 
 /* VECTORS of a row have sums of their own. Whole lines are fetched well enough by the processors that have vectors of
  * that size. */
-enum { LANES = sizeof(vector) / sizeof(float), VECTORS = LANES > 8 ? 2 : TSR_DOT_STEPS / LANES, TOGETHER = 8 };
-enum { FETCHES = LANES < 16 };
+enum { VECTORS = LANES > 8 ? 2 : TSR_DOT_STEPS / LANES, TOGETHER = 8, FETCHES = LANES < 16 };
 
 /* All lanes x; x y + z; and the sums of all lanes of four vectors. */
 INLINE vector spread(float x);
@@ -24,14 +23,6 @@ INLINE void totals(const vector x[TSR_DOT_ROWS], float y[TSR_DOT_ROWS]);
 /* The first n lanes, or all where n is larger; the others are 0, and no other number of memory is touched. */
 INLINE vector load_part(const float *from, size_t n);
 INLINE void store_part(float *to, size_t n, vector x);
-
-INLINE vector load(const float *from) {
-  vector x;
-  memcpy(&x, from, sizeof x);
-  return x;
-}
-
-INLINE void store(float *to, vector x) { memcpy(to, &x, sizeof x); }
 
 INLINE void dots(const size_t rows, const bool far, size_t k, const float *a, size_t lda, const float *x, float *y,
                  size_t ahead) {

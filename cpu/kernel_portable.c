@@ -3,7 +3,7 @@
 #include "gemm.h"
 #include <string.h>
 
-enum { MR = 4, NR = 8, NR64 = 4, LANES = 4, LANES64 = 2, LEVELS = 4 };
+enum { MR = 4, NR = 8, NR64 = 4, LANES64 = 2, LEVELS = 4 };
 _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that many chains");
 
 #define INLINE static inline __attribute__((always_inline))
@@ -11,12 +11,8 @@ _Static_assert(TSR_CHAINS == 1 << LEVELS, "a stack of LEVELS sums folds that man
 
 typedef float vector __attribute__((vector_size(16)));
 typedef double vector64 __attribute__((vector_size(16)));
-
-INLINE vector load(const float *from) {
-  vector x;
-  memcpy(&x, from, sizeof x);
-  return x;
-}
+#define NUMBER float
+#include "kernel_register.h"
 
 INLINE vector64 load64(const double *from) {
   vector64 x;

@@ -13,6 +13,7 @@ typedef double vector __attribute__((vector_size(BYTES)));
 typedef int64_t mask __attribute__((vector_size(BYTES)));
 typedef float narrow __attribute__((vector_size(BYTES / 2)));
 
+#define NUMBER double
 #include "kernel_register.h"
 
 enum { SHARED = 4, COLUMNS = TSR_SECULAR_COLUMNS, WIDE = COLUMNS / LANES };

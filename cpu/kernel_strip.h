@@ -4,6 +4,7 @@
 #ifndef TSR_KERNEL_STRIP_H
 #define TSR_KERNEL_STRIP_H
 #include "gemm.h"
+#define NUMBER double
 #include "kernel_register.h"
 
 #define UNROLL _Pragma("GCC unroll 8")

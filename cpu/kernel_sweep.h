@@ -4,6 +4,7 @@
 #ifndef TSR_KERNEL_SWEEP_H
 #define TSR_KERNEL_SWEEP_H
 #include "gemm.h"
+#define NUMBER double
 #include "kernel_register.h"
 
 #ifndef UNROLL

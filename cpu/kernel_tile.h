@@ -9,9 +9,11 @@
 
 #define UNROLL _Pragma("GCC unroll 32")
 #define INLINE static inline __attribute__((always_inline))
+#define NUMBER float
+#include "kernel_register.h"
 
 enum {
-  LANES = sizeof(vector) / sizeof(float), LANES64 = sizeof(vector64) / sizeof(double),
+  LANES64 = sizeof(vector64) / sizeof(double),
   NR = 2 * LANES, MR64 = MR, NR64 = 2 * LANES64,
   POINTERS = (MR + REACH - 1) / REACH, LEVELS = 4, FOUR = 4, LINE = 64
 };
@@ -40,14 +42,6 @@ INLINE vector madd(vector x, vector y, vector z);
 /* The first n lanes, 0 < n < LANES: no other number of memory is touched; what the other lanes hold is not used. */
 INLINE vector load_part(const float *from, size_t n);
 INLINE void store_part(float *to, size_t n, vector x);
-
-INLINE vector load(const float *from) {
-  vector x;
-  memcpy(&x, from, sizeof x);
-  return x;
-}
-
-INLINE void store(float *to, vector x) { memcpy(to, &x, sizeof x); }
 
 /* Line t < FOUR of those that are ld numbers apart, in one addressing mode. */
 INLINE const float *line(const float *p, size_t ld, size_t three_ld, const int t) {
