@@ -18,8 +18,8 @@ typedef struct {
 
 /* One tile of C = alpha A B + beta C with at most `mr` rows and exactly nr (or nr/2) columns. Row t of B is a vector;
  * elements of A are broadcast: a[i*lda + t] when A lies by rows, a[t*lda + i] when it lies by columns or in a packed
- * panel (lda = mr). Sums run in chains of `chain` products, folded pairwise; at most TSR_CHAINS of them. beta = 0
- * does not read C. */
+ * panel (lda = mr). In pairs of rows of B (tsr_columns) a vector has the numbers of two rows in turn. Sums run in
+ * chains of `chain` products, folded pairwise; at most TSR_CHAINS of them. beta = 0 does not read C. */
 typedef struct {
   size_t k, chain;
   const float *a;
@@ -33,7 +33,7 @@ typedef struct {
   size_t stride;     /* and how far it goes on then */
 } tsr_tile;
 
-enum { TSR_CHAINS = 16, TSR_TILE_SIZE_MAX = 512, TSR_CHAIN_DEFAULT = 256, TSR_PACK_SLACK = 16 };
+enum { TSR_CHAINS = 16, TSR_TILE_SIZE_MAX = 512, TSR_CHAIN_DEFAULT = 256, TSR_PACK_SLACK = 16, TSR_PAIRED_MAX = 16 };
 
 typedef void (*tsr_tile_kernel)(const tsr_tile *tile);
 /* c[i*ldc + j] += A B over k steps, j < nr64; A packed mr64 wide, B packed nr64 wide. */
@@ -93,6 +93,7 @@ typedef struct {
   size_t mr, nr, mr64, nr64;
   size_t block; /* longest of K in one go: longer ones are not faster, and a panel of B fills more of a cache */
   const tsr_tile_kernel *tile[2][2]; /* [A by rows][narrow], then by the number of rows */
+  const tsr_tile_kernel *pairs[2];   /* [half of it], of nr/2 columns, see tsr_columns; NULL: none */
   const tsr_tile64_kernel *tile64;   /* by the number of rows */
   void (*pack)(const tsr_pack *pack, float *to);
   void (*pack64)(const tsr_pack *pack, double *to);
@@ -229,6 +230,17 @@ void tsr_merge(const tsr_product *g, size_t row, size_t col, size_t rows, size_t
 
 /* Back from the panels of a pack to rows along memory, in their order. */
 void tsr_unpack(const tsr_pack *pack, const float *panels, float *to, size_t ld);
+
+/* How a tile takes `cols` packed columns of B where A lies by rows: whole, or where they are at most half of it and the
+ * instruction set can, in pairs of rows. */
+typedef struct {
+  const tsr_tile_kernel *tile; /* by the number of rows */
+  size_t width, ldb;           /* columns that it computes; floats from a step's row of B to the next */
+  bool pairs;
+} tsr_columns;
+tsr_columns tsr_columns_of(const tsr_kernels *kernels, size_t cols);
+/* Turns a panel of k rows, packed nr wide, into pairs where the tile wants them. */
+void tsr_pair_rows(const tsr_kernels *kernels, const tsr_columns *columns, size_t k, float *panel);
 
 /* Whether the block touches the triangle, or lies wholly inside it. */
 bool tsr_touches(uint32_t uplo, size_t row, size_t col, size_t rows, size_t cols);

@@ -16,6 +16,7 @@ enum {
   GAP = 8,               /* part of a row by which the next may lie behind it to be fetched with it */
   PAIR_BYTES = 2 * sizeof(float), /* of a row that the two steps take between which a kernel fetches */
   INLINE_WORK = 400000,  /* multiply-adds below which threads are not worth waking */
+  PAIR_ROWS = 128,       /* fewest of A for which B is paired: without, (A B)' has the bits of B'A' */
   PACK_ROWS = 24, PACK_K = 96 /* leaving B in place pays only for few rows of A, or few of its own */
 };
 
@@ -28,12 +29,22 @@ typedef struct {
   size_t strip;          /* and of those that share a pass */
   size_t panels, panel;  /* panels of B, floats from one to the next */
   size_t packed;         /* first panel of B that is packed; those before it stay in place */
+  bool pairs;            /* the only panel, in pairs of rows where the tile is narrow */
   tsr_cut down, across;  /* chunks of work: units of rows of C, panels of B; */
   size_t unit;           /* rows: those of a tile, or one; */
   tsr_cut packs;         /* packed panels of one block of K */
   float *b;              /* packed as [block of K][panel] */
   double *sums;          /* for each thread: float64 sums of a strip by tiles; NULL: C itself takes them */
 } inplace;
+
+/* Of a panel of B. */
+static tsr_columns columns_of(const inplace *p, size_t panel) {
+  size_t nr = p->kernels->nr, cols = tsr_min(nr, p->g->n - panel * nr);
+  if (p->pairs) return tsr_columns_of(p->kernels, cols);
+  bool narrow = cols <= nr / 2;
+  return (tsr_columns){p->kernels->tile[!p->g->a.trans][narrow], narrow ? nr / 2 : nr,
+                       panel < p->packed ? p->g->b.ld : nr, false};
+}
 
 /* Some panels of one block of K. */
 static void pack_panels(void *context, size_t chunk, uint32_t worker) {
@@ -49,15 +60,19 @@ static void pack_panels(void *context, size_t chunk, uint32_t worker) {
                    .from = tsr_operand_at(&g->b, t0, col),
                    .ld = g->b.ld,
                    .transpose = g->b.trans};
-  p->kernels->pack(&pack, p->b + (block * (p->panels - p->packed) + first) * p->panel);
+  float *to = p->b + (block * (p->panels - p->packed) + first) * p->panel;
+  p->kernels->pack(&pack, to);
+  tsr_columns columns = columns_of(p, 0);
+  tsr_pair_rows(p->kernels, &columns, pack.k, to);
 }
 
 /* Some rows of A, `tiles` of them, in one panel of B, for one block of K. */
 static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut *tiles, size_t panel, size_t t0,
                                   double *sum, const char *ahead, size_t stride) {
   const tsr_product *g = p->g;
-  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col), narrow = cols <= nr / 2,
-         width = narrow ? nr / 2 : nr;
+  size_t nr = p->kernels->nr, col = panel * nr, cols = tsr_min(nr, g->n - col);
+  tsr_columns columns = columns_of(p, panel);
+  size_t width = columns.width;
   bool in_place = panel < p->packed;
   float buffer[TSR_TILE_SIZE_MAX];
   tsr_tile t = {.k = tsr_min(p->blocks.size, g->k - t0),
@@ -66,7 +81,7 @@ static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut 
                 .lda = g->a.ld,
                 .b = in_place ? tsr_operand_at(&g->b, t0, col)
                               : p->b + (t0 / p->blocks.size * (p->panels - p->packed) + panel - p->packed) * p->panel,
-                .ldb = in_place ? g->b.ld : nr,
+                .ldb = columns.ldb,
                 .c = sum ? buffer : (float *)g->c.p + first * g->c.row + col,
                 .ldc = sum ? width : g->c.row,
                 .cut = sum ? 0 : width - cols,
@@ -74,11 +89,10 @@ static const char *multiply_panel(const inplace *p, size_t first, const tsr_cut 
                 .beta = sum ? 0 : t0 == 0 ? g->beta : 1,
                 .ahead = ahead,
                 .stride = stride};
-  const tsr_tile_kernel *tile = p->kernels->tile[!g->a.trans][narrow];
   size_t i = first, down = g->a.trans ? 1 : g->a.ld;
   for (size_t q = 0; q < tiles->count; q++) {
     size_t rows = tsr_cut_size(tiles, q);
-    tile[rows](&t);
+    columns.tile[rows](&t);
     if (sum) {
       p->kernels->fold(rows * width, buffer, sum, t0 > 0);
       if (t0 + t.k == g->k) tsr_merge(g, i, col, rows, cols, sum, width);
@@ -161,6 +175,7 @@ int32_t tsr_gemm_inplace(tsr_run *run, const tsr_product *g) {
   bool far = g->m * g->k * sizeof(float) > NEAR_BYTES, near = g->k * p.panels * nr * sizeof(float) <= NEAR_BYTES;
   p.strip = tsr_round_up((far && near ? 1 : SHARED) * p.kernels->mr, p.height);
   p.packed = first_packed(&p);
+  p.pairs = !g->a.trans && p.packed == 0 && p.panels == 1 && g->m >= PAIR_ROWS;
   size_t sums = p.blocks.wide ? threads * p.strip * p.panels * nr : 0;
   size_t floats = p.blocks.count * (p.panels - p.packed) * p.panel;
   if (sums + floats > 0) {

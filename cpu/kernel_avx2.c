@@ -14,6 +14,9 @@ typedef __m256d vector64;
 
 INLINE vector spread(float x) { return _mm256_set1_ps(x); }
 INLINE vector madd(vector x, vector y, vector z) { return _mm256_fmadd_ps(x, y, z); }
+INLINE vector pair_sums(vector x, vector y) {
+  return (vector)_mm256_permute4x64_pd((vector64)_mm256_hadd_ps(x, y), _MM_SHUFFLE(3, 1, 2, 0));
+}
 INLINE vector load_part(const float *from, size_t n) { return _mm256_maskload_ps(from, tsr_mask(n)); }
 
 /* By halves: a masked store costs a dozen cycles on some processors. */
@@ -48,6 +51,7 @@ const tsr_kernels tsr_kernels_avx2 = {
     .nr64 = NR64,
     .block = 512,
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
+    .pairs = {in_pairs, in_pairs_narrow},
     .tile64 = doubles,
     .pack = tsr_pack_avx2,
     .pack64 = tsr_pack64_avx2,

@@ -16,6 +16,11 @@ typedef __m512d vector64;
 
 INLINE vector spread(float x) { return _mm512_set1_ps(x); }
 INLINE vector madd(vector x, vector y, vector z) { return _mm512_fmadd_ps(x, y, z); }
+INLINE vector pair_sums(vector x, vector y) {
+  const __m512i even = _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0),
+                odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+  return _mm512_permutex2var_ps(x, even, y) + _mm512_permutex2var_ps(x, odd, y);
+}
 INLINE __mmask16 first(size_t n) { return (__mmask16)((1u << n) - 1); }
 INLINE vector load_part(const float *from, size_t n) { return _mm512_maskz_loadu_ps(first(n), from); }
 INLINE void store_part(float *to, size_t n, vector x) { _mm512_mask_storeu_ps(to, first(n), x); }
@@ -27,6 +32,7 @@ const tsr_kernels tsr_kernels_avx512 = {
     .nr64 = NR64,
     .block = 1024,
     .tile = {{by_columns, by_columns_narrow}, {in_rows, in_rows_narrow}},
+    .pairs = {in_pairs, in_pairs_narrow},
     .tile64 = doubles,
     .pack = tsr_pack_avx2,
     .pack64 = tsr_pack64_avx2,

@@ -27,6 +27,8 @@ typedef vector64 unaligned64 __attribute__((aligned(8)));
 INLINE vector spread(float x) { return vdupq_n_f32(x); }
 INLINE vector madd(vector x, vector y, vector z) { return vfmaq_f32(z, x, y); }
 
+INLINE vector pair_sums(vector x, vector y) { return vpaddq_f32(x, y); }
+
 INLINE vector load_part(const float *from, size_t n) {
   vector x = {from[0]};
   if (n > 1) x[1] = from[1];
@@ -40,8 +42,8 @@ INLINE void store_part(float *to, size_t n, vector x) {
   if (n > 2) to[2] = x[2];
 }
 
-INLINE void step(const int rows, const int vectors, const bool by_rows, const cursor *at, const int t, sums sum) {
-  const int fours = by_rows ? 0 : rows / 4 * 4;
+INLINE void step(const int rows, const int vectors, const int lie, const cursor *at, const int t, sums sum) {
+  const int fours = lie == IN_ROWS ? 0 : rows / 4 * 4;
   const float *row = line(at->b, at->ldb, at->three_ldb, t), *column = line(at->a[0], at->lda, at->three_lda, t);
   vector a, b[2];
   UNROLL for (int j = 0; j < vectors; j++) LOAD(b[j], row + LANES * j);
@@ -55,7 +57,7 @@ INLINE void step(const int rows, const int vectors, const bool by_rows, const cu
     }
   }
   UNROLL for (int i = fours; i < rows; i++) {
-    ELEMENT(a, by_rows ? at->a[i] + t : column + i);
+    ELEMENT(a, lie == IN_ROWS ? at->a[i] + t : column + i);
     UNROLL for (int j = 0; j < vectors; j++) MADD(sum[i][j], b[j], a, 0);
   }
 }

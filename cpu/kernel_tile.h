@@ -32,12 +32,18 @@ typedef struct {
 typedef vector sums[MR][2];
 typedef vector64 sums64[MR64][2];
 
+/* How A lies: by columns; by rows; or by rows, of which one step takes two numbers. Then B is packed in pairs, number j
+ * of two rows side by side, and so are the sums. */
+enum { BY_COLUMNS, IN_ROWS, IN_PAIRS };
+
 /* One step: row t of B times column t of A, t < FOUR counted from the cursor; and the same for packed doubles. */
-INLINE void step(const int rows, const int vectors, const bool by_rows, const cursor *at, const int t, sums sum);
+INLINE void step(const int rows, const int vectors, const int lie, const cursor *at, const int t, sums sum);
 INLINE void step64(const int rows, const double *a, const double *b, sums64 sum);
 /* All lanes x; and x y + z, rounded once. */
 INLINE vector spread(float x);
 INLINE vector madd(vector x, vector y, vector z);
+/* The sums of pairs of lanes, those of x and behind them those of y. */
+INLINE vector pair_sums(vector x, vector y);
 
 /* The first n lanes, 0 < n < LANES: no other number of memory is touched; what the other lanes hold is not used. */
 INLINE vector load_part(const float *from, size_t n);
@@ -49,35 +55,54 @@ INLINE const float *line(const float *p, size_t ld, size_t three_ld, const int t
 }
 
 /* The pointers are opaque behind it: clang would derive them from each other in every step. */
-INLINE void advance(const int rows, const bool by_rows, const size_t steps, cursor *at) {
+INLINE void advance(const int rows, const int lie, const size_t steps, cursor *at) {
   at->b += steps * at->ldb;
   __asm__ volatile("" : "+r"(at->b));
-  if (!by_rows) at->a[0] += steps * at->lda;
-  UNROLL for (int q = 0; by_rows ? q * REACH < rows : q < 1; q++) {
-    if (by_rows) at->a[q] += steps;
+  if (lie == BY_COLUMNS) at->a[0] += steps * at->lda;
+  UNROLL for (int q = 0; lie == BY_COLUMNS ? q < 1 : q * REACH < rows; q++) {
+    if (lie != BY_COLUMNS) at->a[q] += lie == IN_PAIRS ? 2 * steps : steps;
     __asm__ volatile("" : "+r"(at->a[q]));
   }
 }
 
-INLINE void chain(const int rows, const int vectors, const bool by_rows, size_t steps, cursor *at, sums sum) {
+/* The step of the last number of a row, where B has a row of zeros beside its last one: the sums of the other lanes
+ * stay, whatever 0 times that number is. */
+INLINE void half_step(const int rows, const int vectors, const cursor *at, sums sum) {
+  typedef int lanes __attribute__((vector_size(sizeof(vector))));
+  lanes even;
+  UNROLL for (int l = 0; l < (int)LANES; l++) even[l] = l % 2 - 1;
+  UNROLL for (int i = 0; i < rows; i++) {
+    const vector x = spread(at->a[i / REACH][(size_t)(i % REACH) * at->lda]);
+    UNROLL for (int j = 0; j < vectors; j++) {
+      const vector more = madd(x, load(at->b + LANES * j), sum[i][j]);
+      sum[i][j] = (vector)(((lanes)more & even) | ((lanes)sum[i][j] & ~even));
+    }
+  }
+}
+
+INLINE void chain(const int rows, const int vectors, const int lie, size_t steps, cursor *at, sums sum) {
+  const int rare = lie == IN_PAIRS ? 1 : 2; /* steps from one fetch to the next */
+  const bool half = lie == IN_PAIRS && steps % 2 > 0;
+  if (lie == IN_PAIRS) steps /= 2;
   UNROLL for (int i = 0; i < rows; i++) {
     UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = (vector){0};
   }
   for (; steps >= 2 * FOUR; steps -= 2 * FOUR) {
-    UNROLL for (int half = 0; half < 2; half++) {
+    UNROLL for (int four = 0; four < 2; four++) {
       UNROLL for (int t = 0; t < FOUR; t++) {
-        UNROLL for (size_t line = 0; t % 2 == 0 && line < NR * sizeof(float); line += LINE)
-          __builtin_prefetch(at->ahead + (t > 0 ? at->stride : 0) + line, 0, 2);
-        step(rows, vectors, by_rows, at, t, sum);
+        UNROLL for (size_t line = 0; t % rare == 0 && line < NR * sizeof(float); line += LINE)
+          __builtin_prefetch(at->ahead + (size_t)(t / rare) * at->stride + line, 0, 2);
+        step(rows, vectors, lie, at, t, sum);
       }
-      at->ahead += 2 * at->stride;
-      advance(rows, by_rows, FOUR, at);
+      at->ahead += (size_t)(FOUR / rare) * at->stride;
+      advance(rows, lie, FOUR, at);
     }
   }
   for (; steps > 0; steps--) {
-    step(rows, vectors, by_rows, at, 0, sum);
-    advance(rows, by_rows, 1, at);
+    step(rows, vectors, lie, at, 0, sum);
+    advance(rows, lie, 1, at);
   }
+  if (half) half_step(rows, vectors, at, sum);
 }
 
 INLINE void add(const int rows, const int vectors, sums sum, sums more) {
@@ -87,21 +112,23 @@ INLINE void add(const int rows, const int vectors, sums sum, sums more) {
 }
 
 /* All chains of a tile. The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so
- * that a term passes through at most ceil(log2(chains)) additions of sums. */
-INLINE void chains(const int rows, const int vectors, const bool by_rows, const tsr_tile *t, sums sum) {
+ * that a term passes through at most ceil(log2(chains)) additions of sums; in pairs there are half as many chains, and
+ * one addition more. */
+INLINE void chains(const int rows, const int vectors, const int lie, const tsr_tile *t, sums sum) {
   sums stack[LEVELS];
   cursor at = {.b = t->b, .lda = t->lda, .ldb = t->ldb, .three_lda = 3 * t->lda, .three_ldb = 3 * t->ldb,
                .ahead = t->ahead, .stride = t->stride};
   UNROLL for (int q = 0; q < POINTERS; q++) {
-    at.a[q] = by_rows && q * REACH < rows ? t->a + (size_t)(q * REACH) * t->lda : t->a;
+    at.a[q] = lie != BY_COLUMNS && q * REACH < rows ? t->a + (size_t)(q * REACH) * t->lda : t->a;
   }
   __asm__ volatile("" : "+r"(at.three_lda), "+r"(at.three_ldb));
-  advance(rows, by_rows, 0, &at);
+  advance(rows, lie, 0, &at);
+  const size_t longest = lie == IN_PAIRS ? 2 * t->chain : t->chain;
   size_t depth = 0, left = t->k;
   for (size_t count = 0;; count++) {
-    size_t steps = tsr_min(left, t->chain);
+    size_t steps = tsr_min(left, longest);
     left -= steps;
-    chain(rows, vectors, by_rows, steps, &at, sum);
+    chain(rows, vectors, lie, steps, &at, sum);
     for (size_t bits = count; bits & 1; bits >>= 1) add(rows, vectors, sum, stack[--depth]);
     if (left == 0) break;
     UNROLL for (int i = 0; i < rows; i++) {
@@ -130,19 +157,23 @@ INLINE void finish(const int rows, const int vectors, const bool fresh, const bo
   }
 }
 
-INLINE void tile(const int rows, const int vectors, const bool by_rows, const tsr_tile *t) {
+INLINE void tile(const int rows, const int vectors, const int lie, const tsr_tile *t) {
+  const int across = lie == IN_PAIRS ? 1 : vectors; /* vectors of a row of C */
   sums sum;
   UNROLL for (int i = 0; i < rows; i++) {
     __builtin_prefetch(t->c + (size_t)i * t->ldc, 0, 3);
-    if (vectors > 1) __builtin_prefetch(t->c + (size_t)i * t->ldc + NR - 1, 0, 3);
+    if (across > 1) __builtin_prefetch(t->c + (size_t)i * t->ldc + NR - 1, 0, 3);
   }
-  chains(rows, vectors, by_rows, t, sum);
+  chains(rows, vectors, lie, t, sum);
+  UNROLL for (int i = 0; i < rows && lie == IN_PAIRS; i++) {
+    sum[i][0] = pair_sums(sum[i][0], vectors > 1 ? sum[i][1] : (vector){0});
+  }
   if (t->cut == 0) {
-    if (t->beta == 0) finish(rows, vectors, true, false, t, sum);
-    else finish(rows, vectors, false, false, t, sum);
+    if (t->beta == 0) finish(rows, across, true, false, t, sum);
+    else finish(rows, across, false, false, t, sum);
   } else {
-    if (t->beta == 0) finish(rows, vectors, true, true, t, sum);
-    else finish(rows, vectors, false, true, t, sum);
+    if (t->beta == 0) finish(rows, across, true, true, t, sum);
+    else finish(rows, across, false, true, t, sum);
   }
 }
 
@@ -185,8 +216,8 @@ INLINE void substitute(const int rows, const tsr_corner *k) {
 }
 
 /* The functions, name_ROWS, and their tables. */
-#define TILE(rows, name, vectors, by_rows) \
-  static void name##_##rows(const tsr_tile *t) { tile(rows, vectors, by_rows, t); }
+#define TILE(rows, name, vectors, lie) \
+  static void name##_##rows(const tsr_tile *t) { tile(rows, vectors, lie, t); }
 #define TILE64(rows, name)                                                                       \
   static void name##_##rows(size_t k, const double *a, const double *b, double *c, size_t ldc) { \
     tile64(rows, k, a, b, c, ldc);                                                               \
@@ -194,10 +225,10 @@ INLINE void substitute(const int rows, const tsr_corner *k) {
 #define CORNER(rows, name) \
   static void name##_##rows(const tsr_corner *k) { substitute(rows, k); }
 #define ENTRY(rows, name) [rows] = name##_##rows,
-EACH_ROW(TILE, by_columns, 2, false)
-EACH_ROW(TILE, by_columns_narrow, 1, false)
-EACH_ROW(TILE, in_rows, 2, true)
-EACH_ROW(TILE, in_rows_narrow, 1, true)
+EACH_ROW(TILE, by_columns, 2, BY_COLUMNS)
+EACH_ROW(TILE, by_columns_narrow, 1, BY_COLUMNS)
+EACH_ROW(TILE, in_rows, 2, IN_ROWS)
+EACH_ROW(TILE, in_rows_narrow, 1, IN_ROWS)
 EACH_ROW(TILE64, double)
 EACH_ROW(CORNER, corner)
 static const tsr_tile_kernel by_columns[MR + 1] = {EACH_ROW(ENTRY, by_columns)};

@@ -34,12 +34,19 @@ const cases: readonly Case[] = [
   ...[[8200, 64, 2], [729, 720, 3], [1025, 512, 5], [30000, 19, 7], [530, 1000, 8], [129, 4097, 8], [33, 16384, 8]].map(
     ([m, n, k]) => ({ size: [m!, n!, k!] as const, once: true }),
   ),
+  ...[[723, 727, 9], [1024, 1023, 12], [4100, 131, 16], [260, 2048, 16]].map(([m, n, k]) => ({
+    size: [m!, n!, k!] as const,
+    once: true,
+  })),
   { size: [600, 900, 7], turned: "VZ", once: true },
+  { size: [600, 901, 13], turned: "VZ", once: true },
+  { size: [1200, 700, 16], constant: true, once: true },
   { size: [5000, 105, 6], turned: "Z", constant: true, once: true },
   { size: [900, 700, 8], turned: "V", constant: true, once: true },
   { size: [723, 725, 8], turned: "A", once: false },
   { size: [723, 725, 8], turned: "Y", once: false },
-  { size: [723, 727, 9], once: false },
+  { size: [723, 727, 17], once: false },
+  { size: [260, 2049, 9], once: false },
   { size: [720, 720, 8], once: false },
   { size: [2, 16385, 1], once: false },
   { size: [33, 16385, 8], once: false },
@@ -162,11 +169,15 @@ describe("atav", () => {
 
   it("puts NaN and infinities where they belong", () => {
     using raw = new Raw();
-    for (const k of [1, 3, 8, 9]) {
+    for (const k of [1, 3, 8, 9, 16, 17]) {
       const c = { size: [1100, 509, k], once: true } as const;
       const spoiled = run(raw, c, {}, ({ A }) => A.data[A.at(700, 508)] = NaN);
       spoiled.Y.values().forEach((x, at) => assert.equal(Number.isNaN(x), Math.floor(at / k) === 700, `Y ${at}`));
       assert.ok(spoiled.Z.values().every(Number.isNaN));
+      const infinite = run(raw, c, {}, ({ A }) => A.data[A.at(700, 508)] = Infinity);
+      infinite.Y.values().forEach((x, at) =>
+        assert.equal(Math.abs(x) === Infinity, Math.floor(at / k) === 700, `Y ${at} is ${x}`)
+      );
       const large = run(raw, c, {}, ({ V }) => V.data[V.at(508, k - 1)] = Infinity);
       for (const x of [large.Y, large.Z]) {
         x.values().forEach((value, at) => assert.equal(Number.isFinite(value), at % k !== k - 1, `${at}`));
