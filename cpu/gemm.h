@@ -30,7 +30,8 @@ typedef struct {
   size_t ldc, cut; /* cut: columns at the right that C does not have, fewer than half a tile */
   double alpha, beta;
   const char *ahead; /* memory soon needed, of which as much as a row of B here is fetched at every second step, */
-  size_t stride;     /* and how far it goes on then */
+  const char *also;  /* more of it, for the steps between: of a whole tile with A by columns; NULL: none */
+  size_t stride;     /* how far both go on then */
 } tsr_tile;
 
 enum { TSR_CHAINS = 16, TSR_TILE_SIZE_MAX = 512, TSR_CHAIN_DEFAULT = 256, TSR_PACK_SLACK = 16, TSR_PAIRED_MAX = 16 };

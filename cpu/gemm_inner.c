@@ -86,10 +86,11 @@ static void look_ahead(const inner *p, const block *b, size_t t, size_t call, si
   tile->stride = bytes / (STEPS / 2) + 1;
 }
 
-/* The same where B stays in place: tiles with the same columns share the rows below them. */
-static void look_below(const inner *p, size_t t, size_t col, tsr_tile *tile) {
+/* The same where B stays in place: two tiles with the same columns share the rows below them, one takes them all. */
+static void look_below(const inner *p, const block *b, size_t t, size_t row_tile, size_t col, tsr_tile *tile) {
   if (t + STEPS > p->g.k) return;
-  tile->ahead = (const char *)tsr_operand_at(&p->g.b, t, col);
+  tile->ahead = (const char *)tsr_operand_at(&p->g.b, t + row_tile % 2, col);
+  if (b->row_tiles == 1) tile->also = (const char *)tsr_operand_at(&p->g.b, t + 1, col);
   tile->stride = 2 * p->g.b.ld * sizeof(float);
 }
 
@@ -124,7 +125,7 @@ static void multiply_tiles(const inner *p, const block *b, size_t t, size_t step
                        .alpha = 1,
                        .beta = fresh ? 0 : 1,
                        .ahead = ap};
-      if (stays) look_below(p, t + STEPS + r % 2, b->j0 + c * p->nr, &tile);
+      if (stays) look_below(p, b, t + STEPS, r, b->j0 + c * p->nr, &tile);
       else look_ahead(p, b, t + STEPS, call++, b->row_tiles * b->col_tiles, &tile);
       p->kernels->tile[0][cols <= p->nr / 2][rows](&tile);
     }
@@ -221,7 +222,6 @@ static void lay_out(inner *p, size_t threads) {
                 g->b.ld % (p->nr < WIDE ? ALIAS : ALIAS_WIDE) != 0;
   p->a_in_place = p->in_place && g->a.trans && g->a.ld <= A_LD;
   p->even = !g->a.trans || p->in_place;
-  if (p->in_place) p->row_tiles = tsr_max(2, p->row_tiles);
   p->panel_a = STEPS * p->mr + TSR_PACK_SLACK;
   p->panel_b = STEPS * p->nr + TSR_PACK_SLACK;
   blocks = p->row_blocks * p->col_blocks;

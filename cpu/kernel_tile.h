@@ -24,7 +24,7 @@ _Static_assert((int)MR * (int)NR <= (int)TSR_TILE_SIZE_MAX, "a tile fits the buf
 typedef struct {
   const float *a[POINTERS], *b;
   size_t lda, ldb, three_lda, three_ldb;
-  const char *ahead;
+  const char *ahead, *also;
   size_t stride;
 } cursor;
 
@@ -80,8 +80,9 @@ INLINE void half_step(const int rows, const int vectors, const cursor *at, sums 
   }
 }
 
-INLINE void chain(const int rows, const int vectors, const int lie, size_t steps, cursor *at, sums sum) {
-  const int rare = lie == IN_PAIRS ? 1 : 2; /* steps from one fetch to the next */
+INLINE void chain(const int rows, const int vectors, const int lie, const bool also, size_t steps, cursor *at,
+                  sums sum) {
+  const int rare = lie == IN_PAIRS ? 1 : 2; /* steps from one fetch ahead to the next */
   const bool half = lie == IN_PAIRS && steps % 2 > 0;
   if (lie == IN_PAIRS) steps /= 2;
   UNROLL for (int i = 0; i < rows; i++) {
@@ -90,11 +91,13 @@ INLINE void chain(const int rows, const int vectors, const int lie, size_t steps
   for (; steps >= 2 * FOUR; steps -= 2 * FOUR) {
     UNROLL for (int four = 0; four < 2; four++) {
       UNROLL for (int t = 0; t < FOUR; t++) {
-        UNROLL for (size_t line = 0; t % rare == 0 && line < NR * sizeof(float); line += LINE)
-          __builtin_prefetch(at->ahead + (size_t)(t / rare) * at->stride + line, 0, 2);
+        const char *next = (t % rare == 0 ? at->ahead : at->also) + (size_t)(t / rare) * at->stride;
+        UNROLL for (size_t line = 0; (t % rare == 0 || also) && line < NR * sizeof(float); line += LINE)
+          __builtin_prefetch(next + line, 0, 2);
         step(rows, vectors, lie, at, t, sum);
       }
       at->ahead += (size_t)(FOUR / rare) * at->stride;
+      if (also) at->also += (size_t)(FOUR / rare) * at->stride;
       advance(rows, lie, FOUR, at);
     }
   }
@@ -114,10 +117,10 @@ INLINE void add(const int rows, const int vectors, sums sum, sums more) {
 /* All chains of a tile. The stack holds one sum for each set bit of `count`, as a binary counter holds its digits, so
  * that a term passes through at most ceil(log2(chains)) additions of sums; in pairs there are half as many chains, and
  * one addition more. */
-INLINE void chains(const int rows, const int vectors, const int lie, const tsr_tile *t, sums sum) {
+INLINE void chains(const int rows, const int vectors, const int lie, const bool also, const tsr_tile *t, sums sum) {
   sums stack[LEVELS];
   cursor at = {.b = t->b, .lda = t->lda, .ldb = t->ldb, .three_lda = 3 * t->lda, .three_ldb = 3 * t->ldb,
-               .ahead = t->ahead, .stride = t->stride};
+               .ahead = t->ahead, .also = t->also, .stride = t->stride};
   UNROLL for (int q = 0; q < POINTERS; q++) {
     at.a[q] = lie != BY_COLUMNS && q * REACH < rows ? t->a + (size_t)(q * REACH) * t->lda : t->a;
   }
@@ -128,7 +131,7 @@ INLINE void chains(const int rows, const int vectors, const int lie, const tsr_t
   for (size_t count = 0;; count++) {
     size_t steps = tsr_min(left, longest);
     left -= steps;
-    chain(rows, vectors, lie, steps, &at, sum);
+    chain(rows, vectors, lie, also, steps, &at, sum);
     for (size_t bits = count; bits & 1; bits >>= 1) add(rows, vectors, sum, stack[--depth]);
     if (left == 0) break;
     UNROLL for (int i = 0; i < rows; i++) {
@@ -164,7 +167,8 @@ INLINE void tile(const int rows, const int vectors, const int lie, const tsr_til
     __builtin_prefetch(t->c + (size_t)i * t->ldc, 0, 3);
     if (across > 1) __builtin_prefetch(t->c + (size_t)i * t->ldc + NR - 1, 0, 3);
   }
-  chains(rows, vectors, lie, t, sum);
+  if (lie == BY_COLUMNS && vectors == 2 && t->also != NULL) chains(rows, vectors, lie, true, t, sum);
+  else chains(rows, vectors, lie, false, t, sum);
   UNROLL for (int i = 0; i < rows && lie == IN_PAIRS; i++) {
     sum[i][0] = pair_sums(sum[i][0], vectors > 1 ? sum[i][1] : (vector){0});
   }
