@@ -87,7 +87,7 @@ function encode(
     words[abi.TSR_OPTION_PREDICATE] = view[abi.TSR_VIEW_BUFFER]!;
     words[abi.TSR_OPTION_PREDICATE_INDEX] = view[abi.TSR_VIEW_OFFSET_LOW]!;
   }
-  const time = engine === "tiled" ? mostMicroseconds(key, matrices, size, device) : Infinity;
+  const time = device.estimating && engine === "tiled" ? mostMicroseconds(key, matrices, size, device) : Infinity;
   if (!tracing()) return device.encoded(call(device.native, device.context, words), time);
   const start = performance.now();
   device.encoded(call(device.native, device.context, words), time);

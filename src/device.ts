@@ -73,6 +73,8 @@ export class Device implements Disposable, Host {
   operations = 0;
   /** What the call at work asks for: the engine of its operations, or "auto". */
   asked: string = "auto";
+  /** Whether what its operations take at most is told to `encoded`: a call that blocks does not ask for `slight`. */
+  estimating = true;
   #facts: Facts;
   readonly #context: number;
   #closed = false;

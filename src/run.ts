@@ -69,12 +69,19 @@ function tell({ phase, done, total }: Pause, onProgress: RunOptions["onProgress"
 }
 
 /** Goes on to the next pause; what is encoded meanwhile runs on the engine that the call asked for. */
-function step<T>(device: Device, algorithm: Algorithm<T>, { engine = "auto" }: RunOptions): IteratorResult<Pause, T> {
+function step<T>(
+  device: Device,
+  algorithm: Algorithm<T>,
+  { engine = "auto" }: RunOptions,
+  estimating: boolean,
+): IteratorResult<Pause, T> {
   device.asked = engine;
+  device.estimating = estimating;
   try {
     return algorithm.next();
   } finally {
     device.asked = "auto";
+    device.estimating = true;
   }
 }
 
@@ -82,7 +89,7 @@ function driveSync<T>(device: Device, algorithm: Algorithm<T>, options: RunOptio
   let over = false;
   try {
     for (;;) {
-      const { done, value } = step(device, algorithm, options);
+      const { done, value } = step(device, algorithm, options, false);
       over = done === true;
       here(device);
       if (done) return value;
@@ -121,7 +128,7 @@ async function driveAsync<T>(device: Device, algorithm: Algorithm<T>, options: R
         signal?.throwIfAborted();
       }
       const start = performance.now();
-      const { done, value } = step(device, algorithm, options);
+      const { done, value } = step(device, algorithm, options, true);
       if (device.slight) {
         if (ticket > 0) device.done(ticket); // has passed, and throws if by an error
         [before, ticket] = [0, 0];
