@@ -162,14 +162,13 @@ static void sort(const problem *p) {
 static bool allocate(problem *p) {
   size_t n = p->n, strips = p->wanted > 0 ? tsr_pool_threads(p->run->pool) * n * TSR_STRIP : 0;
   size_t numbers = n * n + 7 * n + strips;
-  p->order = malloc(n * sizeof *p->order);
-  void *memory = NULL;
-  if (posix_memalign(&memory, 64, numbers * sizeof(double)) != 0) return false;
-  p->strips = memory;
+  p->strips = tsr_scratch(p->run, numbers * sizeof(double) + n * sizeof *p->order);
+  if (p->strips == NULL) return false;
+  p->order = (size_t *)(p->strips + numbers);
   p->a = p->strips + strips;
   double **const vectors[] = {&p->beta, &p->d, &p->e, &p->v, &p->w, &p->x, &p->y};
   for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) *vectors[i] = p->a + n * n + i * n;
-  return p->order != NULL;
+  return true;
 }
 
 static int32_t solve(problem *p) {
@@ -195,8 +194,6 @@ int32_t tsr_fast_syev(tsr_run *run, const tsr_op *op) {
   run->tile = TSR_TILE_GEMV;
   if (p.n == 0) return TSR_OK;
   int32_t status = solve(&p);
-  free(p.strips);
-  free(p.order);
   free(p.notes.rotations);
   free(p.notes.chases);
   return status;
