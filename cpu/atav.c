@@ -12,7 +12,7 @@ enum {
   CHAIN = 32,              /* whose rows are added in chains of so many: */
   ROWS = 64, ROWS_MIN = 8, /* two of them in whole tiles, or one for one column */
   SUMS_MAX = 64,           /* blocks added in float32: chains <= 32 + 64; */
-  SHORT_SUMS_MAX = 4,      /* with chains of 32: a term sees 32 + 3 and the rounding of Z, right from 97 rows on */
+  SHORT_SUMS_MAX = 4,      /* with chains of 32: a term sees 32 + 1 + 3 and the rounding of Z, as its bound allows */
   VECTOR_CHAIN = 128,      /* of an inner product, in each lane: 128 + 4 <= 256 */
   PARTS_MAX = 16,
   PART_BLOCKS = 4          /* fewest of a part; more parts have more, since they are added in float64 */
