@@ -50,9 +50,9 @@ export function* matmulJob(call: Call, a: MatrixLike, b: MatrixLike, o: MatmulOp
     return C;
   }
   multiply(alpha, A, B, beta, C);
-  if (C.storage.piece === out.storage.piece) return out;
-  yield settled(); // the user holds the numbers of out: the product went to a copy
-  out.writeBlock(0, 0, C);
+  // Where the user holds the numbers of out, perhaps only since the product is on its way, it went to a copy.
+  yield settled();
+  if (C.storage.piece !== out.storage.piece) out.writeBlock(0, 0, C);
   return out;
 }
 
