@@ -4,7 +4,7 @@
 #define TSR_KERNEL_X86_H
 
 typedef vector unaligned __attribute__((aligned(4)));
-typedef struct {
+typedef struct __attribute__((may_alias)) {
   float first, second;
 } pair;
 typedef vector64 unaligned64 __attribute__((aligned(8)));
